@@ -65,8 +65,11 @@ def kebab(name: str) -> str:
 
 
 @cache
-def topics() -> dict[str, Topic]:
-    """All topics by name. Raises ValueError naming the file that is wrong."""
+def topics(prefix: str = "") -> dict[str, Topic]:
+    """All topics by the name in their file; `prefix` goes before the name on the broker.
+
+    Raises ValueError naming the file that is wrong.
+    """
     found = {}
     for file in sorted(files("schemas").joinpath("topics").iterdir(), key=lambda f: f.name):
         try:
@@ -75,7 +78,7 @@ def topics() -> dict[str, Topic]:
             raise ValueError(f"schemas/topics/{file.name}: {error}") from error
         if file.name != f"{topic.name}.yaml":
             raise ValueError(f"schemas/topics/{file.name}: describes {topic.name!r}; name the file after it")
-        found[topic.name] = topic
+        found[topic.name] = msgspec.structs.replace(topic, name=prefix + topic.name)
     return found
 
 
