@@ -5,6 +5,7 @@ Not here: Kafka itself. `OutRecord` is what a producer is given, `decode` what a
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
@@ -30,14 +31,19 @@ class OutRecord(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, bytes], ...]
 
 
-def record(topic: Topic, message: Message, *, event_id: str, time: datetime, version: int = 0) -> OutRecord:
+def record(
+    topic: Topic, message: Message, *, time: datetime, version: int = 0, event_id: str | None = None
+) -> OutRecord:
     """The record of `message` on `topic`: its key field, its JSON, its CloudEvents headers.
 
-    `event_id` must be stable, i.e. the same whenever the same fact is published again; `version` is the
-    aggregate's version and travels as the `sequence` extension.
+    `version` is the aggregate's and travels as the `sequence` extension. `event_id` must be the same
+    whenever the same fact is published again; by default it is key, version and a hash of the content.
     """
     key: str | bytes | None = getattr(message, topic.key)
     raw = key.encode() if isinstance(key, str) else key
+    value = _encode(message)
+    if event_id is None:
+        event_id = f"{key!s}:{version}:{blake2b(value, digest_size=6).hexdigest()}"
     attributes = {
         "specversion": "1.0",
         "id": event_id,
@@ -53,7 +59,7 @@ def record(topic: Topic, message: Message, *, event_id: str, time: datetime, ver
         topic=topic.name,
         key=raw,
         event_id=event_id,
-        value=_encode(message),
+        value=value,
         headers=(*headers, ("content-type", b"application/json")),
     )
 

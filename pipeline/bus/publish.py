@@ -35,9 +35,7 @@ def publish(producer: Any, records: Sequence[OutRecord], timeout: float = 35.0) 
     """
     placed: list[Place] = []
     try:
-        futures = [
-            producer.send(r.topic, key=r.key, value=r.value, headers=list(r.headers)) for r in records
-        ]
+        futures = [producer.send(r.topic, key=r.key, value=r.value, headers=list(r.headers)) for r in records]
         producer.flush(timeout)
         for future in futures:
             done = future.get(timeout=1)
