@@ -46,6 +46,9 @@ class Strategy(Protocol):
     def handle(self, batch: Batch) -> None:
         """Write results, dead letters and `batch.positions` in one transaction. Raises UnavailableError."""
 
+    def tick(self) -> None:
+        """Called on every turn, some five times a second when idle."""
+
 
 def start_at(stored: int | None, committed: int | None, first: int, end: int) -> tuple[int, str]:
     """Where to start reading a partition, and why. Pure.
@@ -144,6 +147,7 @@ class ConsumerLoop:
 
     def _turn(self, consumer: Any, listener: _Assigned) -> None:
         polled = consumer.poll(timeout_ms=POLL_MS)
+        self._strategy.tick()
         if listener.fresh:
             # What came with the assignment was read from Kafka's offsets: dropped, and read again from ours.
             _rewind(consumer, polled)

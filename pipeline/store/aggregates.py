@@ -60,7 +60,8 @@ RELEASE = Aggregate(
     lambda r: {
         "actor": r.actor,
         "status": r.status,
-        "last_published_at": max(s.published_at for s in r.statements),
+        "last_published_at": max((s.published_at for s in r.statements), default=None),
+        "article_ids": [s.article_id for s in r.statements],
     },
 )
 

@@ -7,7 +7,7 @@ nothing. Every change of hands is a new epoch.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.store.models import LeaseRow
@@ -44,20 +44,20 @@ def acquire(tx: Connection, name: str, owner: str, ttl: timedelta) -> Lease | No
     return None if epoch is None else Lease(name, owner, epoch)
 
 
-def check(tx: Connection, lease: Lease) -> None:
-    """Hold the lease's row until the transaction ends. Raises LeaseLostError when the lease is not ours."""
-    row = LeaseRow
-    found = tx.execute(
-        select(row.owner, row.epoch, row.expires_at > func.clock_timestamp())
-        .where(row.name == lease.name)
-        .with_for_update(read=True)
-    ).first()
-    if found is None or tuple(found) != (lease.owner, lease.epoch, True):
+def hold(tx: Connection, lease: Lease, ttl: timedelta) -> None:
+    """Renew the lease in a writing transaction and keep its row locked until the end of it.
+
+    Raises LeaseLostError when it is not ours any more; the transaction then rolls back.
+    """
+    row, now = LeaseRow, func.clock_timestamp()
+    mine = (row.name == lease.name, row.owner == lease.owner, row.epoch == lease.epoch)
+    renewed = tx.execute(update(row).where(*mine, row.expires_at > now).values(expires_at=now + ttl))
+    if renewed.rowcount == 0:
         raise LeaseLostError(f"the lease {lease.name!r} of {lease.owner} (epoch {lease.epoch}) is gone")
 
 
 def release(tx: Connection, lease: Lease) -> None:
-    """Give the lease up, so that a standby need not wait for it to expire."""
+    """Let the lease expire, so that a standby need not wait. The epoch goes on counting."""
     row = LeaseRow
     mine = (row.name == lease.name, row.owner == lease.owner, row.epoch == lease.epoch)
     tx.execute(update(row).where(*mine).values(expires_at=func.clock_timestamp()))

@@ -165,12 +165,16 @@ class StoryRow(Base):
     )
 
 
-class StoryArticleRow(Base):
-    """Which story an article is in."""
+class MemberRow(Base):
+    """An article as it was placed in a story (`pipeline.stories.Member`)."""
 
-    __tablename__ = "story_articles"
+    __tablename__ = "story_members"
     article_id: Mapped[str] = mapped_column(primary_key=True)
     story_id: Mapped[str] = mapped_column(index=True)
+    published_at: Mapped[datetime] = mapped_column(index=True)
+    actors: Mapped[list[Any]]
+    body: Mapped[dict[str, Any]]
+    __table_args__ = (Index("story_members_actors", "actors", postgresql_using="gin"),)
 
 
 class ReleaseRow(Base):
@@ -181,10 +185,11 @@ class ReleaseRow(Base):
     version: Mapped[int]
     actor: Mapped[str]
     status: Mapped[str]
-    last_published_at: Mapped[datetime]
+    last_published_at: Mapped[datetime | None] = mapped_column(index=True)
+    article_ids: Mapped[list[Any]]
     body: Mapped[dict[str, Any]]
     written_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (Index("releases_last", "last_published_at"),)
+    __table_args__ = (Index("releases_articles", "article_ids", postgresql_using="gin"),)
 
 
 # --- how nothing is lost or doubled --------------------------------------------------------------------

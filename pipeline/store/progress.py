@@ -18,7 +18,7 @@ def load_offsets(tx: Connection, group: str, places: Sequence[Place]) -> dict[Pl
             row.group_id == group, row.topic.in_({topic for topic, _ in places})
         )
     )
-    wanted = set(places)
+    wanted = {(topic, partition) for topic, partition in places}
     return {(t, p): offset for t, p, offset in found if (t, p) in wanted}
 
 

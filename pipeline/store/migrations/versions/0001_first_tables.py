@@ -138,12 +138,14 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("last_published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("article_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("release_id"),
     )
-    op.create_index("releases_last", "releases", ["last_published_at"], unique=False)
+    op.create_index(op.f("ix_releases_last_published_at"), "releases", ["last_published_at"], unique=False)
+    op.create_index("releases_articles", "releases", ["article_ids"], unique=False, postgresql_using="gin")
     op.create_table(
         "stories",
         sa.Column("story_id", sa.Text(), nullable=False),
@@ -159,12 +161,17 @@ def upgrade() -> None:
     op.create_index("stories_actors", "stories", ["actors"], unique=False, postgresql_using="gin")
     op.create_index("stories_last", "stories", ["last_published_at"], unique=False)
     op.create_table(
-        "story_articles",
+        "story_members",
         sa.Column("article_id", sa.Text(), nullable=False),
         sa.Column("story_id", sa.Text(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actors", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("article_id"),
     )
-    op.create_index(op.f("ix_story_articles_story_id"), "story_articles", ["story_id"], unique=False)
+    op.create_index(op.f("ix_story_members_published_at"), "story_members", ["published_at"], unique=False)
+    op.create_index(op.f("ix_story_members_story_id"), "story_members", ["story_id"], unique=False)
+    op.create_index("story_members_actors", "story_members", ["actors"], unique=False, postgresql_using="gin")
     op.create_table(
         "assessments",
         sa.Column("article_id", sa.Text(), nullable=False),
@@ -219,12 +226,15 @@ def downgrade() -> None:
     op.drop_index("assessments_label_published", table_name="assessments")
     op.drop_index("assessments_classifier", table_name="assessments")
     op.drop_table("assessments")
-    op.drop_index(op.f("ix_story_articles_story_id"), table_name="story_articles")
-    op.drop_table("story_articles")
+    op.drop_index("story_members_actors", table_name="story_members", postgresql_using="gin")
+    op.drop_index(op.f("ix_story_members_story_id"), table_name="story_members")
+    op.drop_index(op.f("ix_story_members_published_at"), table_name="story_members")
+    op.drop_table("story_members")
     op.drop_index("stories_last", table_name="stories")
     op.drop_index("stories_actors", table_name="stories", postgresql_using="gin")
     op.drop_table("stories")
-    op.drop_index("releases_last", table_name="releases")
+    op.drop_index("releases_articles", table_name="releases", postgresql_using="gin")
+    op.drop_index(op.f("ix_releases_last_published_at"), table_name="releases")
     op.drop_table("releases")
     op.drop_table("relay_checkpoints")
     op.drop_index("polls_feed_at", table_name="polls")
