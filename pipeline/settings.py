@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     feed_interval_max: float = Field(default=21_600, ge=1, description="longest time between polls of a feed")
     poll_batch: int = Field(default=20, ge=1, le=200, description="feeds in one Prefect task")
     batch: int = Field(default=500, ge=1, description="records a worker takes at once")
+    keep_polls_days: float = Field(default=30, gt=0, description="how long records of polls are kept")
+    keep_dead_letters_days: float = Field(default=90, gt=0, description="the same of settled dead letters")
 
     @property
     def feed_bounds(self) -> tuple[timedelta, timedelta]:

@@ -29,55 +29,39 @@ class FeedRow(Base):
 
     __tablename__ = "feeds"
     feed_id: Mapped[str] = mapped_column(primary_key=True)
-    url: Mapped[str]
-    title: Mapped[str]
-    language: Mapped[str]
-    kind: Mapped[str]
-    rank: Mapped[int]
+    feed: Mapped[dict[str, Any]]
     state: Mapped[dict[str, Any]]
-    next_poll_at: Mapped[datetime | None]
+    next_poll_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), index=True)
     removed_at: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
-    __table_args__ = (Index("feeds_due", "next_poll_at"),)
 
 
 class KnownRow(Base):
-    """An article address that was published: who owns its text, and what that text was."""
+    """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up."""
 
     __tablename__ = "known_articles"
     article_id: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[dict[str, Any]]
+    known: Mapped[dict[str, Any]]
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class CarriedRow(Base):
-    """What a feed said of an article when it was last read."""
-
-    __tablename__ = "carried_articles"
-    feed_id: Mapped[str] = mapped_column(primary_key=True)
-    article_id: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str]
-    seen_at: Mapped[datetime]
-
-
 class PollRow(Base):
-    """One fetch of one feed and what became of each of its entries."""
+    """One poll of one feed and what became of each of its entries."""
 
     __tablename__ = "polls"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     feed_id: Mapped[str]
-    at: Mapped[datetime]
-    outcome: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    fetch: Mapped[str]
     detail: Mapped[str]
     entries: Mapped[int]
     articles: Mapped[int]
     revisions: Mapped[int]
     sightings: Mapped[int]
     unchanged: Mapped[int]
-    rejects: Mapped[dict[str, Any]]  # reason: labels of the entries
-    milliseconds: Mapped[int]
-    __table_args__ = (Index("polls_feed_at", "feed_id", "at"), Index("polls_at", "at"))
+    rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
+    __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
 
 
 # --- what the classifier writes ------------------------------------------------------------------------
