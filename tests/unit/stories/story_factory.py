@@ -1,10 +1,10 @@
 """Assessments for the tests of this room, with as few words as a case needs."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from schemas.messages import Actor, Assessment, Event, Forecast, Product, Relevance, Span
 
-START = datetime(2025, 4, 1, 8, tzinfo=timezone.utc)
+START = datetime(2025, 4, 1, 8, tzinfo=UTC)
 
 
 def assessment(
@@ -20,7 +20,7 @@ def assessment(
     relevance: str = "core",
     language: str = "en",
 ) -> Assessment:
-    """`actors` maps ids to roles, `products` names to owners; a product found in the title has its span there."""
+    """`actors` maps ids to roles, `products` names to owners; one found in the title has its span there."""
     return Assessment(
         article_id=article_id,
         revision="r1",

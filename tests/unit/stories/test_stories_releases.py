@@ -1,5 +1,7 @@
 """The release timeline: whose statements count, and the state folded from them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +130,16 @@ def test_statements_in_any_order_give_one_state(
 ) -> None:
     made, shuffled = pair
     assert release("r", "alibaba", "Qwen 3", made) == release("r", "alibaba", "Qwen 3", shuffled)
+
+
+@pytest.mark.parametrize(
+    ("product", "pattern"),
+    [
+        ("Qwen 2.5-Max", "alibaba:qwen-2.5-max"),
+        ("文心 4.5", "alibaba:[0-9a-f]{16}"),
+        ("x9" * 99, "alibaba:[0-9a-f]{16}"),
+    ],
+)
+def test_every_product_gives_a_valid_release_id(product: str, pattern: str) -> None:
+    (release_id,) = statements(assessment("a", product, products={product: "alibaba"}))
+    assert re.fullmatch(pattern, release_id)
