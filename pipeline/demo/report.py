@@ -1,13 +1,13 @@
 """The demo's summary on the terminal. Titles come from feeds: they are drawn as text, never as markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.demo.summary import Summary
+from pipeline.demo.summary import Summary, TopicState
 from schemas.messages import Assessment, Release, Span, Story
 
 _STEPS = {"delayed": "slipped", "happened": "released", "denied": "denied"}
@@ -43,11 +43,10 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
         f"+ {seen.sightings} sightings",
         style="bold",
     )
-    core = [a for a in summary.verdicts if a.relevance.label == "core"]
-    yield _verdicts(core, f"Verdicts: {len(core)} of {len(summary.verdicts)} articles are about the AI race")
+    yield _verdicts(summary.verdicts)
     yield from (_story(story) for story in summary.stories)
     yield from (_release(release) for release in summary.releases)
-    yield _topics(summary)
+    yield _topics(seen.topics)
     if seen.delays:
         yield Text(
             f"From poll to verdict: median {median(seen.delays):.1f} s, longest {max(seen.delays):.1f} s"
@@ -59,22 +58,33 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
         yield Text("Nothing is missing.", style="bold green")
 
 
-def _verdicts(core: list[Assessment], title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in ("published", "title", "actors", "events", "status", "words that prove it"):
-        table.add_column(column, overflow="fold")
-    for a in core:
-        actors = ", ".join(x.id if x.role == "mover" else f"{x.id} ({x.role})" for x in a.actors)
-        when = f" {a.expected.value}" if a.expected else ""
-        table.add_row(
-            f"{a.published_at:%d %b}",
-            Text(a.title),
-            actors,
-            ", ".join(e.id for e in a.events),
-            a.status + when,
-            Text(_proof(a)),
-        )
-    return table
+def _table(title: str, rows: Iterable[tuple[str, ...]], *columns: str, right: tuple[str, ...] = ()) -> Group:
+    """A table below its title, which may be longer than the table is wide."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return Group(Text(title, style="bold"), table)
+
+
+def _verdicts(verdicts: tuple[Assessment, ...]) -> Group:
+    core = [a for a in verdicts if a.relevance.label == "core"]
+    return _table(
+        f"Verdicts: {len(core)} of {len(verdicts)} articles are about the AI race",
+        (
+            (
+                f"{a.published_at:%d %b}",
+                a.title,
+                ", ".join(x.id if x.role == "mover" else f"{x.id} ({x.role})" for x in a.actors),
+                ", ".join(e.id for e in a.events),
+                f"{a.status} {a.expected.value}" if a.expected else a.status,
+                _proof(a),
+            )
+            for a in core
+        ),
+        *("published", "title", "actors", "events", "status", "words that prove it"),
+    )
 
 
 def _proof(assessment: Assessment) -> str:
@@ -90,28 +100,29 @@ def _place(span: Span) -> tuple[bool, int]:
     return span.field != "title", span.start
 
 
-def _story(story: Story) -> Table:
-    table = Table(title=Text(f"Story: {story.title}"), title_justify="left")
-    for column in ("published", "language", "status", "title"):
-        table.add_column(column, overflow="fold")
-    for a in story.articles:
-        table.add_row(f"{a.published_at:%d %b %H:%M}", a.language, a.status, Text(a.title))
-    return table
+def _story(story: Story) -> Group:
+    return _table(
+        f"Story: {story.title}",
+        ((f"{a.published_at:%d %b %H:%M}", a.language, a.status, a.title) for a in story.articles),
+        *("published", "language", "status", "title"),
+    )
 
 
-def _release(release: Release) -> Table:
-    table = Table(title=Text(f"Release: {release.product} · {release_line(release)}"), title_justify="left")
-    for column in ("published", "status", "expected", "words", "source"):
-        table.add_column(column, overflow="fold")
-    for s in release.statements:
-        table.add_row(f"{s.published_at:%d %b %H:%M}", s.status, s.expected or "", Text(s.quote), s.feed)
-    return table
+def _release(release: Release) -> Group:
+    return _table(
+        f"Release: {release.product} · {release_line(release)}",
+        (
+            (f"{s.published_at:%d %b %H:%M}", s.status, s.expected or "", s.quote, s.feed)
+            for s in release.statements
+        ),
+        *("published", "status", "expected", "words that prove it", "feed"),
+    )
 
 
-def _topics(summary: Summary) -> Table:
-    table = Table(title="Topics", title_justify="left")
-    for column in ("topic", "records", "read by", "lag"):
-        table.add_column(column, justify="right" if column in ("records", "lag") else "left")
-    for t in summary.observed.topics:
-        table.add_row(t.name, str(t.records), t.group, str(t.lag) if t.group else "")
-    return table
+def _topics(topics: Iterable[TopicState]) -> Group:
+    return _table(
+        "Topics",
+        ((t.name, str(t.records), t.group, str(t.lag) if t.group else "") for t in topics),
+        *("topic", "records", "read by", "lag"),
+        right=("records", "lag"),
+    )
