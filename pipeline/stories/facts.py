@@ -11,6 +11,7 @@ from pipeline.stories.values import Member
 from schemas.messages import Assessment, Product, StoryArticle
 
 _ACTING = ("mover", "partner", "target")
+_LONGEST_KEY = 63  # an id has at most 128 characters, an actor at most 64
 
 
 def story_id_of(article_id: str) -> str:
@@ -20,13 +21,20 @@ def story_id_of(article_id: str) -> str:
 
 def has_version(product: str) -> bool:
     """`Qwen 3` and `H20` name one thing for good; `ChatGPT` is in the news every day with another matter."""
-    return any(c.isdigit() for c in product)
+    return bool(re.search(r"\d", product))
 
 
 def product_key(product: str) -> str:
-    """One key for `Qwen 3`, `Qwen3` and `QWEN-3`: `qwen-3`. Names in other scripts are hashed run by run."""
-    runs = re.findall(r"\d+(?:\.\d+)*|[^\W\d_]+", product.casefold())
-    return "-".join(r if r.isascii() else hashlib.sha256(r.encode()).hexdigest()[:8] for r in runs)
+    """One key for `Qwen 3`, `Qwen3` and `QWEN-3`: `qwen-3`."""
+    return "-".join(re.findall(r"\d+(?:\.\d+)*|[^\W\d_]+", product.casefold()))
+
+
+def release_id_of(actor: str, product: str) -> str:
+    """`alibaba:qwen-3`; names that are no id (another script, far too long) are hashed."""
+    key = product_key(product)
+    if not key.isascii() or len(key) > _LONGEST_KEY:
+        key = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{actor}:{key}"
 
 
 def movers(assessment: Assessment) -> tuple[str, ...]:

@@ -42,16 +42,18 @@ def fit(centre: Member, other: Member, settings: Settings) -> float | None:
         return None
     if not set(centre.actors) & set(other.actors):
         return None
-    like = likeness(centre.article.title, other.article.title)
-    products = {product_key(p): p for p in centre.products}
-    shared = [products[k] for k in map(product_key, other.products) if k in products]
+    left, right = ({product_key(p) for p in m.products} for m in (centre, other))
+    shared = left & right
+    if not shared and any(map(has_version, left)) and any(map(has_version, right)):
+        return None  # Qwen 3 and Qwen 2.5: titles as alike as they can be, and two developments
     same_event = centre.events[:1] == other.events[:1]
-    same_movers = bool(set(centre.movers) & set(other.movers))
     needed = SAME_ACTOR
-    if same_movers and same_event:
-        needed = SAME_MOVERS_AND_EVENT
-    if shared and same_event:
-        needed = SAME_PRODUCT_AND_EVENT
-    if same_movers and any(has_version(p) for p in shared):
-        needed = SAME_VERSION
+    if set(centre.movers) & set(other.movers):
+        if any(map(has_version, shared)):
+            needed = SAME_VERSION
+        elif shared and same_event:
+            needed = SAME_PRODUCT_AND_EVENT
+        elif same_event:
+            needed = SAME_MOVERS_AND_EVENT
+    like = likeness(centre.article.title, other.article.title)
     return like - needed if like >= needed else None

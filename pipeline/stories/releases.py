@@ -10,7 +10,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from pipeline.stories.facts import has_version, movers, product_key, subjects
+from pipeline.stories.facts import has_version, movers, release_id_of, subjects
 from schemas.messages import Assessment, Release, ReleaseStatement
 
 _TELLING = ("release", "roadmap")
@@ -39,7 +39,7 @@ def statements(assessment: Assessment) -> dict[str, Release]:
     found: dict[str, Release] = {}
     for product in subjects(assessment):
         if product.actor in own and has_version(product.name):
-            release_id = f"{product.actor}:{product_key(product.name)}"
+            release_id = release_id_of(product.actor, product.name)
             found[release_id] = release(release_id, product.actor, product.name, [statement])
     return found
 

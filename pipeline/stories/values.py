@@ -65,9 +65,8 @@ class Decision:
 
     `members` are new or changed rows, `left` the articles that are in no story any more (delete their
     rows). `stories` and `releases` are whole new states with version 0: the store numbers them. A story that
-    lost its last article comes as its last state with empty `articles`; `merged_into` names where that
-    article went, if it went to another story. A release that lost its last
-    statement has none and status `none`.
+    lost its last article comes as its last state with empty `articles`; `merged_into` names the story that
+    article went to, if any. A release that lost its last statement has none and status `none`.
     """
 
     members: tuple[Member, ...]
