@@ -34,9 +34,8 @@ def deploy(poll_every: timedelta) -> list[str]:
     Flows are named by module (`flows.poll.poll`), so a worker needs the package installed and no
     working folder.
     """
-    with get_client(sync_client=True) as client:
-        with suppress(ObjectAlreadyExists):
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     names = []
     for name, (flow, schedule) in schedules(poll_every).items():
         deployment = RunnerDeployment.from_flow(

@@ -17,9 +17,11 @@ from pipeline.bus.connection import Broker
 from pipeline.bus.publish import publish
 from pipeline.bus.reading import read_to_end
 from pipeline.settings import Servers, Settings
+from pipeline.stack import AlreadyRunningError, Endpoints, Supervisor, endpoints
 from pipeline.store.database import connect, migrate
 from schemas.codec import OutRecord
 from schemas.topics import Topic, topics
+from tests.until import until
 
 SHARED = Path(os.environ.get("RACEWIRE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -79,13 +81,37 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Servers]:
-    """The session's Kafka, Postgres and Prefect; set RACEWIRE_TEST_* to use servers of your own."""
-    yield Servers(
-        SecretStr(os.environ["RACEWIRE_TEST_DATABASE_URL"]),
-        Broker(os.environ["RACEWIRE_TEST_KAFKA_BOOTSTRAP"]),
-        os.environ["RACEWIRE_TEST_PREFECT_API_URL"],
-    )
+def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[tuple[Path, Endpoints]]:
+    """The embedded servers and their data folder: the first pytest process starts them, the others attach."""
+    root = tmp_path_factory.getbasetemp()
+    home = (root if worker_id == "master" else root.parent) / "stack"
+    supervisor = Supervisor(home, on_progress=lambda *_: None)
+    try:
+        with supervisor.running() as found:
+            yield home, found
+            if worker_id != "master":
+                _wait_for_others(home)
+    except AlreadyRunningError:
+        (home / "users").mkdir(exist_ok=True)
+        mark = home / "users" / worker_id
+        mark.touch()
+        try:
+            yield home, until(lambda: endpoints(home), 180, "the embedded servers")
+        finally:
+            mark.unlink()
+
+
+def _wait_for_others(home: Path) -> None:
+    """The process that started the servers is the last to leave."""
+    users = home / "users"
+    until(lambda: not users.is_dir() or not any(users.iterdir()), 600, "the other test processes")
+
+
+@pytest.fixture(scope="session")
+def servers(stack: tuple[Path, Endpoints]) -> Servers:
+    """The session's Kafka, Postgres and Prefect."""
+    _, found = stack
+    return Servers(SecretStr(found.database_url), Broker(found.kafka_bootstrap), found.prefect_api_url)
 
 
 @pytest.fixture(scope="session")
