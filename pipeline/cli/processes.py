@@ -1,11 +1,11 @@
 """What `up` and `demo` run beside the servers: tables, topics and deployments first, then the processes."""
 
 import os
+import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pipeline import settings as configuration
@@ -43,9 +43,8 @@ def prepare(settings: Settings, endpoints: Endpoints) -> None:
         migrate(engine)
     finally:
         engine.dispose()
-    ensure_topics(
-        configuration.broker(settings, endpoints.kafka_bootstrap), topics(settings.topic_prefix).values()
-    )
+    broker = configuration.broker(settings, endpoints.kafka_bootstrap)
+    ensure_topics(broker, topics(settings.topic_prefix).values())
     output, _ = deploying.communicate()
     if deploying.returncode:
         raise StackError(f"the flows could not be deployed:\n{output.strip()[-2000:]}")
@@ -71,6 +70,17 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
             port=settings.web_port,
         ),
     )
+
+
+def serve(settings: Settings) -> Callable[[Endpoints], int]:
+    """What the foreground does when everything is up: say where the pages are, and wait for Ctrl-C."""
+
+    def wait(_: Endpoints) -> int:
+        print(f"Pages: {web_address(settings)} · Ctrl-C stops everything", flush=True)  # noqa: T201
+        while True:
+            signal.pause()
+
+    return wait
 
 
 def web_address(settings: Settings) -> str:

@@ -10,8 +10,8 @@ from pipeline import settings as configuration
 from pipeline.bus.admin import ensure_topics
 from pipeline.cli import processes
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, settings_and_servers
-from pipeline.cli.stack import supervisor_arguments
-from pipeline.stack import Supervisor, client_env, endpoints, spawn_detached
+from pipeline.cli.stack import in_background, supervisor_arguments
+from pipeline.stack import Supervisor, client_env, endpoints
 from pipeline.store.database import connect, migrate
 from schemas.topics import topics
 
@@ -24,23 +24,17 @@ def up(detach: bool) -> None:
     settings = configuration.load()
     home, outside, ports = supervisor_arguments(settings)
     if detach:
-        spawn_detached(home, (*processes.RACEWIRE, "up"), click.echo)
-        click.echo("`racewire status` says how it goes, `racewire stack down` stops it")
+        in_background(home, "up")
         return
 
-    def main(_: object) -> int:
-        click.echo(f"pages: {processes.web_address(settings)}  ·  Ctrl-C stops everything")
-        return 0
-
-    sys.exit(
-        Supervisor(
-            home,
-            outside=outside,
-            ports=ports,
-            prepare=lambda e: processes.prepare(settings, e),
-            apps=lambda e: processes.services(settings, e),
-        ).run()
+    supervisor = Supervisor(
+        home,
+        outside=outside,
+        ports=ports,
+        prepare=lambda found: processes.prepare(settings, found),
+        apps=lambda found: processes.services(settings, found),
     )
+    sys.exit(supervisor.run(processes.serve(settings)))
 
 
 @click.command()

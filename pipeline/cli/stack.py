@@ -25,9 +25,9 @@ def supervisor_arguments(settings: Settings) -> tuple[Path, servers.Outside, ser
     )
 
 
-def again(home: Path, command: str) -> None:
+def in_background(home: Path, *command: str) -> None:
     """Run `racewire COMMAND` in the background and return when it is ready."""
-    seen = servers.spawn_detached(home, [sys.executable, "-m", "pipeline.cli", command], click.echo)
+    seen = servers.spawn_detached(home, [sys.executable, "-m", "pipeline.cli", *command], click.echo)
     click.echo(f"runs in the background (process {seen.pid}); `racewire stack down` stops it")
 
 
@@ -43,10 +43,7 @@ def up(detach: bool) -> None:
     """Start the servers and keep them running until Ctrl-C."""
     settings = configuration.load()
     if detach:
-        seen = servers.spawn_detached(
-            settings.home, [sys.executable, "-m", "pipeline.cli", "stack", "up"], click.echo
-        )
-        click.echo(f"runs in the background (process {seen.pid}); `racewire stack down` stops it")
+        in_background(settings.home, "stack", "up")
         return
     home, outside, ports = supervisor_arguments(settings)
     sys.exit(servers.Supervisor(home, outside=outside, ports=ports).run())

@@ -38,7 +38,7 @@ def status(as_json: bool) -> None:
     behind = lags(settings, servers)
     ready = seen.phase is stack.Phase.READY or not seen.services
     if as_json:
-        lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in parts) for name, _, parts in behind}
+        lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in found) for name, _, found in behind}
         print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic})
         sys.exit(0 if ready else 1)
     if seen.services:
@@ -47,6 +47,7 @@ def status(as_json: bool) -> None:
             [(s.name, s.state, s.port, s.restarts, s.message) for s in seen.services],
             "",
         )
+    polled = figures.last_poll_at
     print_table(
         ("what", "how many"),
         [
@@ -56,19 +57,10 @@ def status(as_json: bool) -> None:
             ("releases", figures.releases),
             ("waiting for the relay", figures.outbox),
             *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),
-            (
-                "last poll",
-                f"{figures.last_poll_at:%Y-%m-%d %H:%M:%S} UTC" if figures.last_poll_at else "never",
-            ),
+            ("last poll", f"{polled:%Y-%m-%d %H:%M:%S} UTC" if polled else "never"),
         ],
         "",
     )
-    print_table(
-        ("topic", "read by", "records", "lag"),
-        [
-            (name, group, sum(x.end for x in parts), sum(x.lag for x in parts))
-            for name, group, parts in behind
-        ],
-        "",
-    )
+    rows = [(name, group, sum(x.end for x in of), sum(x.lag for x in of)) for name, group, of in behind]
+    print_table(("topic", "read by", "records", "lag"), rows, "")
     sys.exit(0 if ready else 1)
