@@ -73,7 +73,7 @@ class Newsroom:
         return [item for saga in self._sagas for carried in saga.rounds[: self._round] for item in carried]
 
     def feeds_yaml(self) -> str:
-        """The feeds in the form of the pipeline's own `feeds.yaml`."""
+        """The feeds as a registry: the form of the pipeline's own `feeds.yaml`."""
         feeds = [
             {
                 "id": feed.id,
@@ -86,7 +86,7 @@ class Newsroom:
             }
             for feed in self._feeds.values()
         ]
-        return yaml.safe_dump({"feeds": feeds}, allow_unicode=True, sort_keys=False)
+        return yaml.safe_dump(feeds, allow_unicode=True, sort_keys=False)
 
     def document(self, feed_id: str) -> bytes:
         """A feed as it stands in this round, newest item first."""

@@ -14,18 +14,21 @@ _CJK = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 
 # The less two articles share, the more alike their titles must be. Tuned on the labelled story windows.
 SAME_VERSION = 0.0
-SAME_PRODUCT_AND_EVENT = 0.12
-SAME_MOVERS_AND_EVENT = 0.25
-SAME_ACTOR = 0.5
+SAME_PRODUCT_AND_EVENT = 0.15
+SAME_MOVERS_AND_EVENT = 0.2
+SAME_ACTOR = 0.3
 
 
 def words(title: str) -> frozenset[str]:
-    """A title's words without case; runs of Chinese, Japanese and Korean give their pairs of characters."""
+    """A title's words without case; runs of Chinese, Japanese and Korean give their pairs of characters.
+
+    Words of up to three letters are left out: in every language most of them are glue, and `AI` is everywhere.
+    """
     found: set[str] = set()
     for run in _RUNS.findall(title.casefold()):
         if _CJK.match(run):
             found.update(a + b for a, b in pairwise(run))
-        elif len(run) > 1:
+        elif len(run) > 3 or not run.isalpha():
             found.add(run)
     return frozenset(found)
 
