@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from pipeline.assets import classifier
+from pipeline.demo.newsroom import Newsroom
+from pipeline.demo.saga import load
+from pipeline.demo.summary import Observed, summarise
+from pipeline.feeds import registry
 from pipeline.feeds.decide import decide as decide_feed
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
 from pipeline.feeds.values import Candidate, Known
-
-from pipeline.demo.newsroom import Newsroom
-from pipeline.demo.saga import load
-from pipeline.demo.summary import Observed, summarise
-from pipeline.feeds import registry
 from pipeline.stories import Member, Settings, State
 from pipeline.stories import decide as decide_stories
 from schemas.messages import Assessment, Release, Story
