@@ -22,7 +22,7 @@ class TopicState:
 class Observed:
     """What the pipeline answers after the last round: from the store's queries, the broker, and the clock.
 
-    The counts are of `news.articles.v1` by kind; `delays` are seconds from poll to verdict, one an article.
+    The counts are of the published messages by kind; `delays` are seconds from poll to verdict, one each.
     """
 
     articles: int

@@ -48,11 +48,14 @@ def acting(assessment: Assessment) -> tuple[str, ...]:
     return found or tuple(a.id for a in assessment.actors)
 
 
-def subjects(assessment: Assessment) -> tuple[Product, ...]:
-    """The products an article is about: acting actors' in its title, else the first one of a mover."""
-    actors, own = acting(assessment), movers(assessment)
-    titled = [p for p in assessment.products if _in_title(p) and (p.actor is None or p.actor in actors)]
-    return tuple(titled or [p for p in assessment.products if p.actor in own][:1])
+def titled(assessment: Assessment) -> tuple[Product, ...]:
+    """The products an article is about: those in its title that are not a bystander's."""
+    actors = acting(assessment)
+    return tuple(
+        p
+        for p in assessment.products
+        if (p.actor is None or p.actor in actors) and any(s.field == "title" for s in p.spans)
+    )
 
 
 def member_of(assessment: Assessment, story_id: str) -> Member:
@@ -70,7 +73,7 @@ def member_of(assessment: Assessment, story_id: str) -> Member:
         ),
         movers=movers(assessment),
         actors=acting(assessment),
-        products=unique(p.name for p in subjects(assessment)),
+        products=unique(p.name for p in titled(assessment)),
         events=tuple(e.id for e in assessment.events),
     )
 
@@ -78,7 +81,3 @@ def member_of(assessment: Assessment, story_id: str) -> Member:
 def unique(values: Iterable[str]) -> tuple[str, ...]:
     """The values once each, in the order in which they first came."""
     return tuple(dict.fromkeys(values))
-
-
-def _in_title(product: Product) -> bool:
-    return any(s.field == "title" for s in product.spans)

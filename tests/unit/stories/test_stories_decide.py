@@ -175,8 +175,10 @@ def test_a_story_left_empty_says_so_once(memory: Memory) -> None:
 
 def test_a_lone_article_that_fits_another_story_after_all_merges_into_it(memory: Memory) -> None:
     memory.take(assessment("a"))
-    memory.take(assessment("b", "Qwen 3", actors={"alibaba": "mover"}, products={}, events=("strategy",)))
-    (emptied,) = (s for s in memory.take(assessment("b", "Qwen 3")).stories if not s.articles)
+    memory.take(assessment("b", "A model week", products={}, events=("strategy",)))
+    (emptied,) = (
+        s for s in memory.take(assessment("b", "A model week with Qwen 3")).stories if not s.articles
+    )
     assert (emptied.story_id, emptied.merged_into) == (story_id_of("b"), story_id_of("a"))
     assert len(memory.stories[story_id_of("a")].articles) == 2
 
