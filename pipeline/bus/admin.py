@@ -99,3 +99,20 @@ def lag(broker: Broker, group: str, topics: Iterable[str]) -> list[Lag]:
             consumer.close(timeout_ms=2000)
     except KafkaError as error:
         raise UnavailableError(f"Kafka at {broker.bootstrap}: {error!r}; is the broker up?") from error
+
+
+def depth(broker: Broker, topics: Iterable[str]) -> dict[str, int]:
+    """Records on each topic: the sum over its partitions from beginning to end. Raises UnavailableError."""
+    try:
+        consumer = broker.consumer("depth")
+        try:
+            found = {}
+            for topic in topics:
+                places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+                first, end = consumer.beginning_offsets(places), consumer.end_offsets(places)
+                found[topic] = sum(end[place] - first[place] for place in places)
+            return found
+        finally:
+            consumer.close(timeout_ms=2000)
+    except KafkaError as error:
+        raise UnavailableError(f"Kafka at {broker.bootstrap}: {error!r}; is the broker up?") from error

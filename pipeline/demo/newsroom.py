@@ -86,7 +86,7 @@ class Newsroom:
             }
             for feed in self._feeds.values()
         ]
-        return yaml.safe_dump({"feeds": feeds}, allow_unicode=True, sort_keys=False)
+        return yaml.safe_dump(feeds, allow_unicode=True, sort_keys=False)
 
     def document(self, feed_id: str) -> bytes:
         """A feed as it stands in this round, newest item first."""

@@ -110,6 +110,11 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
 
 
+def give_back(tx: Connection, owner: str) -> None:
+    """Free the feeds that `owner` could not poll; they stay due."""
+    tx.execute(update(FeedRow).where(FeedRow.leased_by == owner).values(leased_by=None, leased_until=None))
+
+
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     """What is remembered of these articles."""
     row = KnownRow

@@ -32,14 +32,6 @@ def upgrade() -> None:
     )
     op.create_index("articles_published", "articles", ["published_at"], unique=False)
     op.create_table(
-        "carried_articles",
-        sa.Column("feed_id", sa.Text(), nullable=False),
-        sa.Column("article_id", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("feed_id", "article_id"),
-    )
-    op.create_table(
         "consumer_offsets",
         sa.Column("group_id", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -67,23 +59,19 @@ def upgrade() -> None:
     op.create_table(
         "feeds",
         sa.Column("feed_id", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("language", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("rank", sa.BigInteger(), nullable=False),
+        sa.Column("feed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("next_poll_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_poll_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("feed_id"),
     )
-    op.create_index("feeds_due", "feeds", ["next_poll_at"], unique=False)
+    op.create_index(op.f("ix_feeds_next_poll_at"), "feeds", ["next_poll_at"], unique=False)
     op.create_table(
         "known_articles",
         sa.Column("article_id", sa.Text(), nullable=False),
-        sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("known", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "first_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
@@ -112,7 +100,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("feed_id", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("fetch", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("entries", sa.BigInteger(), nullable=False),
         sa.Column("articles", sa.BigInteger(), nullable=False),
@@ -120,10 +108,9 @@ def upgrade() -> None:
         sa.Column("sightings", sa.BigInteger(), nullable=False),
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
         sa.Column("rejects", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("milliseconds", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("polls_at", "polls", ["at"], unique=False)
+    op.create_index(op.f("ix_polls_at"), "polls", ["at"], unique=False)
     op.create_index("polls_feed_at", "polls", ["feed_id", "at"], unique=False)
     op.create_table(
         "relay_checkpoints",
@@ -238,18 +225,17 @@ def downgrade() -> None:
     op.drop_table("releases")
     op.drop_table("relay_checkpoints")
     op.drop_index("polls_feed_at", table_name="polls")
-    op.drop_index("polls_at", table_name="polls")
+    op.drop_index(op.f("ix_polls_at"), table_name="polls")
     op.drop_table("polls")
     op.drop_table("outbox")
     op.drop_table("leases")
     op.drop_table("known_articles")
-    op.drop_index("feeds_due", table_name="feeds")
+    op.drop_index(op.f("ix_feeds_next_poll_at"), table_name="feeds")
     op.drop_table("feeds")
     op.drop_index("dead_letters_state", table_name="dead_letters")
     op.drop_index("dead_letters_place", table_name="dead_letters")
     op.drop_table("dead_letters")
     op.drop_table("consumer_offsets")
-    op.drop_table("carried_articles")
     op.drop_index("articles_published", table_name="articles")
     op.drop_table("articles")
     # ### end Alembic commands ###

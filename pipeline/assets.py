@@ -1,0 +1,17 @@
+"""The classifier with the lexicon that ships in the package: the one place that reads those files."""
+
+from functools import cache
+from importlib.resources import files
+
+from pipeline.classify import Classifier
+
+
+@cache
+def classifier() -> Classifier:
+    """The classifier as shipped, built once a process. Raises LexiconError when a lexicon file is broken."""
+    return Classifier.build(*(_folder(name) for name in ("actors", "signals", "tables")))
+
+
+def _folder(name: str) -> dict[str, bytes]:
+    folder = files("pipeline.classify") / "lexicon" / name
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".yaml")}

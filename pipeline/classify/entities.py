@@ -1,0 +1,185 @@
+"""Who and what an article names: occurrences of names settled into actors and products.
+
+Longer readings win over the shorter ones inside them (`Meta-Analyse` over `Meta`, `Claude Code` over
+`Claude`), guarded names need company, and a product stands for its owner. Roles are decided elsewhere.
+"""
+
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from .folding import Folded, fold, is_inner
+from .lexicon import Actor, Name, Product
+from .matcher import Hit
+
+_CASED = re.compile(r"[A-Za-z]")
+
+
+class Family(Struct, frozen=True):
+    """A product family ready to match: its owner and the grammar of what follows its name."""
+
+    actor: str
+    product: Product
+    tail: re.Pattern[str] | None
+
+
+class Entry(Struct, frozen=True):
+    """What a name in the lexicon stands for; `actor` is empty for what only looks like a name."""
+
+    actor: str
+    native: bool
+    name: Name
+    family: Family | None = None
+
+
+class Mention(Struct, frozen=True):
+    """A settled occurrence: whom it means, where, and the product's usual spelling if it names one."""
+
+    actor: str
+    field: Folded
+    start: int
+    end: int
+    product: str = ""
+    family: str = ""
+    native: bool = False
+
+
+class ProductGrammar(Struct, frozen=True, forbid_unknown_fields=True):
+    """How versions are written in general; a family may say otherwise."""
+
+    version: str
+    variants: list[str]
+    size: str
+
+
+def entries(actors: Iterable[Actor], grammar: ProductGrammar) -> list[tuple[str, Entry]]:
+    """Every phrase that names an actor or a product, with what it stands for."""
+    found: list[tuple[str, Entry]] = []
+    for actor in actors:
+        for raw in (*actor.names, *actor.people):
+            name = raw if isinstance(raw, Name) else Name(raw)
+            found.append((name.text, Entry(actor.id, actor.native, name)))
+        for text in actor.not_:
+            found.append((text, Entry("", False, Name(text.strip("*"), inflect=False))))
+        for given in actor.products:
+            product = given if isinstance(given, Product) else Product(given)
+            family = _family(actor.id, product, grammar)
+            for raw in (product.name, *product.aliases):
+                name = raw if isinstance(raw, Name) else Name(raw, case=product.case, needs=product.needs)
+                # The end is left open: `Qwen3` is `Qwen` with a version.
+                found.append((f"{name.text}*", Entry(actor.id, True, name, family)))
+    return found
+
+
+def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
+    version = grammar.version if product.version is None else product.version
+    if not version:
+        return Family(actor, product, None)
+    words = sorted({*grammar.variants, *product.variants}, key=lambda word: (-len(word), word))
+    variants = "|".join([grammar.size, *(re.escape(fold(word)) for word in words)])
+    # Neither part may end inside a word, and `Llama 4 %` is a share, not a version.
+    tail = (
+        rf"(?P<before>(?:[ -](?:{variants})(?![^\W_]))*)"
+        rf"(?:[ -]?(?P<version>{version})(?![^\W_]|[.,]\d| ?%))?"
+        rf"(?P<after>(?:[ -]?(?:{variants})(?![^\W_]))*)"
+    )
+    return Family(actor, product, re.compile(tail))
+
+
+def settle(
+    fields: Sequence[Folded], hits: Mapping[str, Sequence[Hit[Entry]]], signals: Container[str]
+) -> list[Mention]:
+    """The mentions that hold, in reading order. `signals` are the ids of the signals the article has."""
+    readings = [reading for field in fields for reading in _longest(field, hits[field.field])]
+    ai = "ai" in signals or any(mention.native and not entry.name.needs for mention, entry in readings)
+    sure = {
+        mention.actor
+        for mention, entry in readings
+        if not entry.name.needs and not entry.name.unless and mention.actor
+    }
+
+    def holds(mention: Mention, entry: Entry) -> bool:
+        if not mention.actor or any(actor in sure for actor in entry.name.unless):
+            return False
+        if not entry.name.needs or mention.actor in sure:
+            return True
+        return any(need in signals or (need == "ai" and ai) for need in entry.name.needs)
+
+    return [mention for mention, entry in readings if holds(mention, entry)]
+
+
+def _longest(field: Folded, hits: Sequence[Hit[Entry]]) -> list[tuple[Mention, Entry]]:
+    """Readings of a field of which none lies inside another one, in reading order."""
+    readings = [reading for hit in hits if (reading := _read(field, hit))]
+    # On the same words a reading without guards goes first, then the order of ids: never that of files.
+    readings.sort(
+        key=lambda reading: (
+            reading[0].start,
+            -reading[0].end,
+            bool(reading[1].name.needs),
+            reading[0].actor,
+            reading[0].product,
+        )
+    )
+    kept: list[tuple[Mention, Entry]] = []
+    reach = 0
+    for mention, entry in readings:
+        if mention.end > reach:
+            if kept and mention.start < reach:
+                # Overlapping without one holding the other: the first in the text stays.
+                continue
+            kept.append((mention, entry))
+            reach = mention.end
+    return kept
+
+
+def _read(field: Folded, hit: Hit[Entry]) -> tuple[Mention, Entry] | None:
+    """What an occurrence says, or None where case or what follows forbids the reading."""
+    entry = hit.payload
+    if entry.name.case and not _as_written(field, hit, entry.name.text):
+        return None
+    if entry.family is None:
+        return Mention(entry.actor, field, hit.start, hit.end, native=entry.native), entry
+    end, spelling = _versioned(field, hit, entry.family)
+    if not spelling:
+        return None
+    family = entry.family.product.name
+    return Mention(entry.actor, field, hit.start, end, spelling, family, native=True), entry
+
+
+def _as_written(field: Folded, hit: Hit[Entry], name: str) -> bool:
+    start, end = field.back(hit.start, hit.end)
+    original = field.original[start:end]
+    return original == name or (original == name.upper() and len(_CASED.findall(name)) > 1)
+
+
+def _versioned(field: Folded, hit: Hit[Entry], family: Family) -> tuple[int, str]:
+    """Where a product's name with its version ends, and its usual spelling; none where it is another word."""
+    product, end, spelling = family.product, hit.end, family.product.name
+    if family.tail is not None:
+        found = family.tail.match(field.text, end)
+        if found and found.end() > end:
+            end = found.end()
+            spelling = _spell(product, field, found)
+    genitive = end < len(field.text) and field.text[end] == "s" and not is_inner(field.text, end + 1)
+    if is_inner(field.text, end) and not genitive:
+        return end, ""
+    return end, spelling if product.bare or end > hit.end else ""
+
+
+def _spell(product: Product, field: Folded, found: re.Match[str]) -> str:
+    """The usual spelling: `qwen3-max` is `Qwen 3 Max`, `gpt5.5 pro` is `GPT-5.5 Pro`."""
+    known = {fold(word): word for word in product.variants}
+
+    def words(group: str) -> list[str]:
+        start, end = field.back(*found.span(group)) if found[group] else (0, 0)
+        return [known.get(fold(word), word) for word in re.findall(r"[^ -]+", field.original[start:end])]
+
+    before, version, after = words("before"), "-".join(words("version")), words("after")
+    if version[:1].isalpha():
+        version = version[0].upper() + version[1:]
+    spelling = " ".join([product.name, *before])
+    if version:
+        spelling += (product.join if not before else " ") + version
+    return " ".join([spelling, *after])

@@ -1,0 +1,92 @@
+"""Texts made comparable: compatibility forms, case, quotes and dashes folded, with the way back.
+
+Offsets found in a folded text are turned into offsets of the original, so that a span is always the
+article's own words. Nothing here knows what is looked for.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+
+from msgspec import Struct
+
+# Written apart by typesetters and phone keyboards, meant alike by readers.
+_ALIKE = dict.fromkeys("‘’ʼ`´", "'") | dict.fromkeys("“”„«»「」『』", '"') | dict.fromkeys("‐‑‒–—−", "-")
+_SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[。!?;]|\n+")
+
+
+class _Fold(dict[int, str]):
+    """Folded form of a code point, computed once. Never empty, so that an equal length means equal offsets."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if 0xD800 <= code <= 0xDFFF:
+            # A lone surrogate is no text: the automaton takes UTF-8 only.
+            folded = "\ufffd"
+        else:
+            folded = _ALIKE.get(char) or unicodedata.normalize("NFKC", char).lower() or char
+        self[code] = folded
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def fold(text: str) -> str:
+    """The folded form of a name or phrase."""
+    return text.translate(_FOLD)
+
+
+class Folded(Struct, frozen=True):
+    """A field of an article, folded: `field`, its `original` and `text`, and the way back."""
+
+    field: str
+    original: str
+    text: str
+    starts: list[int] | None
+
+    @classmethod
+    def of(cls, field: str, original: str) -> "Folded":
+        text = original.translate(_FOLD)
+        starts = None
+        if len(text) != len(original):
+            starts, at = [], 0
+            for char in original:
+                starts.append(at)
+                at += len(_FOLD[ord(char)])
+        return cls(field, original, text, starts)
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """Offsets in the original of a range of the folded text, widened to whole characters."""
+        if self.starts is None:
+            return start, end
+        return bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1)
+
+    def sentence(self, at: int) -> tuple[int, int]:
+        """Bounds, in the folded text, of the sentence around an offset."""
+        start, end = 0, len(self.text)
+        for stop in _SENTENCE_END.finditer(self.text):
+            if stop.end() <= at:
+                start = stop.end()
+            elif stop.start() >= at:
+                end = stop.start()
+                break
+        return start, end
+
+
+def is_cjk(char: str) -> bool:
+    """Han, kana and hangul are written without a space between a name and what follows."""
+    code = ord(char)
+    return (
+        0x3040 <= code <= 0x30FF
+        or 0x3400 <= code <= 0x9FFF
+        or 0xAC00 <= code <= 0xD7AF
+        or 0x1100 <= code <= 0x11FF
+        or 0xF900 <= code <= 0xFAFF
+        or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def is_inner(text: str, at: int) -> bool:
+    """Whether the character at an offset would continue a word written with spaces."""
+    return 0 <= at < len(text) and text[at].isalnum() and not is_cjk(text[at])

@@ -1,0 +1,98 @@
+"""All phrases of the lexicon found in one pass over a text.
+
+An Aho-Corasick automaton reports every occurrence, overlapping ones too; a boundary filter of our own
+keeps those that stand for themselves (a Unicode word boundary would miss `阿里Qwen发布`).
+What an occurrence means is decided elsewhere: a phrase carries an opaque payload.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from ahocorasick_rs import AhoCorasick, MatchKind
+from msgspec import Struct
+
+from .folding import Folded, fold, is_cjk, is_inner
+
+P = TypeVar("P")
+# How far apart the two halves of a phrase with a gap may stand: `stellt ... vor`, `raises ... in funding`.
+_REACH = 90
+
+
+class Hit(Struct, Generic[P], frozen=True):
+    """A phrase found: range in the folded text and the phrase's payload."""
+
+    start: int
+    end: int
+    payload: P
+
+
+class _Phrase(Struct, Generic[P], frozen=True):
+    payload: P
+    open_start: bool
+    open_end: bool
+    inflect: bool
+    rest: str
+    rest_open: bool
+
+
+class PhraseMatcher(Generic[P]):
+    """Finds phrases. Add all, then `compile()` once."""
+
+    def __init__(self) -> None:
+        self._phrases: dict[str, list[_Phrase[P]]] = defaultdict(list)
+        self._automaton: AhoCorasick | None = None
+        self._order: list[list[_Phrase[P]]] = []
+
+    def add(self, phrase: str, payload: P, *, inflect: bool = False) -> None:
+        """Look for `phrase` (`*` leaves an end open, ` ~ ` is a gap within a sentence)."""
+        head, _, rest = phrase.partition(" ~ ")
+        open_start, open_end = head.startswith("*"), head.endswith("*")
+        key = fold(head.strip("*"))
+        # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
+        open_start = open_start or is_cjk(key[0])
+        open_end = open_end or is_cjk(key[-1])
+        self._phrases[key].append(
+            _Phrase(payload, open_start, open_end, inflect, fold(rest.rstrip("*")), rest.endswith("*"))
+        )
+
+    def compile(self) -> None:
+        """Build the automaton; phrases are ordered, so that the order of files does not matter."""
+        keys = sorted(self._phrases)
+        self._order = [self._phrases[key] for key in keys]
+        self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
+
+    def find(self, field: Folded) -> Iterator[Hit[P]]:
+        """Every occurrence, by end and then by phrase."""
+        if self._automaton is None:
+            return
+        text = field.text
+        for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            inner_start, inner_end = is_inner(text, start - 1), is_inner(text, end)
+            for phrase in self._order[index]:
+                if inner_start and not phrase.open_start:
+                    continue
+                if inner_end and not phrase.open_end and not (phrase.inflect and _genitive(text, end)):
+                    continue
+                until = _second_half(field, end, phrase) if phrase.rest else end
+                if until:
+                    yield Hit(start, until, phrase.payload)
+
+
+def _genitive(text: str, at: int) -> bool:
+    return text[at] == "s" and text[at - 1] != "s" and not is_inner(text, at + 1)
+
+
+def _second_half(field: Folded, at: int, phrase: _Phrase[P]) -> int:
+    """Where the phrase's second half ends, 0 if it does not follow in the same sentence."""
+    text = field.text
+    limit = min(at + _REACH, field.sentence(at)[1])
+    found = text.find(phrase.rest, at, limit)
+    while found >= 0:
+        end = found + len(phrase.rest)
+        free_start = not is_inner(text, found - 1) or is_cjk(phrase.rest[0])
+        free_end = phrase.rest_open or not is_inner(text, end) or is_cjk(phrase.rest[-1])
+        if free_start and free_end:
+            return end
+        found = text.find(phrase.rest, found + 1, limit)
+    return 0
