@@ -38,8 +38,9 @@ def release_id_of(actor: str, product: str) -> str:
 
 
 def movers(assessment: Assessment) -> tuple[str, ...]:
-    """Whose development it is. A state that acts on the movers' behalf is one of them by its role."""
-    return tuple(a.id for a in assessment.actors if a.role == "mover")
+    """Whose development it is; the first actor where no role says so, since it is always somebody's."""
+    found = tuple(a.id for a in assessment.actors if a.role == "mover")
+    return found or acting(assessment)[:1]
 
 
 def acting(assessment: Assessment) -> tuple[str, ...]:
