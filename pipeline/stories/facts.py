@@ -79,6 +79,21 @@ def member_of(assessment: Assessment, story_id: str) -> Member:
     )
 
 
+def advance(status: str, told: str) -> str:
+    """The status after one more article, `none` before the first: the newest wins, with two exceptions.
+
+    A rumour takes back nothing that was said firmly, and what has happened can only be withdrawn (`denied`):
+    what comes after that is about something else.
+    """
+    if (
+        told == "none"
+        or (told == "rumoured" and status != "none")
+        or (status == "happened" and told != "denied")
+    ):
+        return status
+    return told
+
+
 def unique(values: Iterable[str]) -> tuple[str, ...]:
     """The values once each, in the order in which they first came."""
     return tuple(dict.fromkeys(values))
