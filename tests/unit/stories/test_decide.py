@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from story_factory import START, assessment
 
 from pipeline.stories import Decision, Member, Settings, State, cluster, decide, lookup
 from pipeline.stories.facts import story_id_of
 from schemas.messages import Assessment, Story
+from tests.unit.stories.factory import START, assessment
 
 SETTINGS = Settings()
 
