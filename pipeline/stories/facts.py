@@ -85,13 +85,9 @@ def advance(status: str, told: str) -> str:
     A rumour takes back nothing that was said firmly, and what has happened can only be withdrawn (`denied`):
     what comes after that is about something else.
     """
-    if (
-        told == "none"
-        or (told == "rumoured" and status != "none")
-        or (status == "happened" and told != "denied")
-    ):
-        return status
-    return told
+    if status == "happened":
+        return "denied" if told == "denied" else status
+    return status if told == "none" or (told == "rumoured" and status != "none") else told
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:
