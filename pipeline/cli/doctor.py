@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import click
 import httpx
@@ -36,12 +37,12 @@ def doctor(as_json: bool) -> None:
     findings = [_settings()]
     if findings[0].ok:
         settings = configuration.load()
-        findings += [_try(name, lambda c=check: c(settings)) for name, check in OWN.items()]
-        found = _try("servers", lambda: _found(settings))
+        findings += [_try(name, partial(check, settings)) for name, check in OWN.items()]
+        found = _try("servers", partial(_found, settings))
         findings.append(found)
         if found.ok:
             servers = configuration.servers(settings)
-            findings += [_try(name, lambda c=check: c(settings, servers)) for name, check in SERVERS.items()]
+            findings += [_try(name, partial(check, settings, servers)) for name, check in SERVERS.items()]
     if as_json:
         print_json(findings)
     else:
