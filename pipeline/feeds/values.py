@@ -30,7 +30,7 @@ OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 TRUST_VALIDATORS = timedelta(days=1)
 
 
-class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Value(Struct, frozen=True, kw_only=True):
     """Base of the values below: immutable, compared by content."""
 
 
