@@ -93,12 +93,14 @@ def next_state(
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:
-    """Whether so many hosts could not even be reached that the fault is ours: all of three or more hosts."""
-    reached: dict[str, bool] = {}
+    """Whether so many hosts could not even be reached that the fault is ours: all of three or more."""
+    hosts, reached = set(), set()
     for fetched in results:
-        host = urlsplit(fetched.url).hostname or ""
-        reached[host] = reached.get(host, False) or fetched.status is not None
-    return len(reached) >= 3 and not any(reached.values())
+        host = urlsplit(fetched.url).hostname
+        hosts.add(host)
+        if fetched.reason not in ("connect", "timeout"):
+            reached.add(host)
+    return len(hosts) >= 3 and not reached
 
 
 def _failed(

@@ -135,3 +135,4 @@ def test_an_outage_is_ours_when_no_host_of_several_is_reached() -> None:
     assert not is_our_outage(hosts[:2])
     assert not is_our_outage([*hosts, replace(FAILED, url="https://d.example/feed")])
     assert not is_our_outage([_unreachable("a.example")] * 5)
+    assert not is_our_outage([replace(host, reason="refused-address") for host in hosts])

@@ -75,6 +75,14 @@ def test_of_equal_text_the_better_rank_owns() -> None:
         assert memory.owner == "lab"
 
 
+def test_two_feeds_do_not_take_an_article_from_each_other_by_their_counters() -> None:
+    memory = Memory()
+    memory.carry(PAPER, f"{LONG} 9 comments")
+    memory.carry(LAB, f"{LONG} 1 comment")
+    kinds = [memory.carry(feed, f"{LONG} {10**n} comments") for n in range(6) for feed in (PAPER, LAB)]
+    assert set(kinds) == {"unchanged"}
+
+
 def test_every_edited_title_is_a_revision() -> None:
     memory = Memory()
     memory.carry(PAPER)

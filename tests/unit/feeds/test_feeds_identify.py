@@ -7,6 +7,7 @@ from feed_factory import NOW, a_candidate, a_feed, identified
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.feeds.language import Detector
 from pipeline.feeds.values import Candidate, Entry, Reject
 
 
@@ -131,6 +132,11 @@ def test_changed_facts_are_a_revision(one: str, other: str) -> None:
 )
 def test_language_is_that_of_the_text_and_the_feeds_in_doubt(title: str, prior: str, expected: str) -> None:
     assert a_candidate(a_feed(language=prior), title=title, text="").article.language == expected
+
+
+def test_a_language_that_the_model_does_not_know_is_the_feeds() -> None:
+    for languages in ({"tlh"}, {"tlh", "en"}, set[str]()):
+        assert Detector(languages).detect("Alibaba plant ein neues Modell", "", "tlh") == "tlh"
 
 
 ENTRIES = st.builds(
