@@ -6,6 +6,7 @@ mobile hosts, AMP, order of parameters, closing slash). It is a key and need not
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit, urlunsplit
 
 MAX_LENGTH = 2048
@@ -93,6 +94,7 @@ def clean(link: str, base: str = "") -> str:
     return address
 
 
+@lru_cache(maxsize=4096)  # asked for several times while a document's entries are told apart
 def canonical(address: str) -> str:
     """The identity of an address: equal for the addresses of one article. Raises `BadAddressError` as
     `clean`.

@@ -46,7 +46,6 @@ def next_state(
     `parsed` and `decision` are those of an `ok` fetch, None for every other. `our_outage` says that so many
     hosts failed at once that the fault is ours: such a failure is not held against the feed.
     """
-    interval = state.interval or bounds.start
     polled = replace(state, last_attempt_at=now)
     if fetched.kind == "gone":
         return replace(
@@ -60,9 +59,9 @@ def next_state(
     if fetched.kind == "failed":
         if our_outage:
             return replace(polled, next_poll_at=now + bounds.floor)
-        return _failed(polled, fetched.reason, fetched.detail, fetched.retry_after, interval, now, bounds)
+        return _failed(polled, fetched.reason, fetched.detail, fetched.retry_after, now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
-        return _failed(polled, parsed.problem, parsed.detail, None, interval, now, bounds)
+        return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
 
     if parsed is not None and decision is not None:
         news = decision.counts["article"] + decision.counts["revision"]
@@ -76,12 +75,13 @@ def next_state(
         )
     elif state.status not in ("ok", "empty"):
         # Nothing new does not make a failed feed healthy: only a body that is a feed does.
-        return _failed(polled, state.reason, state.detail, fetched.retry_after, interval, now, bounds)
+        return _failed(polled, state.reason, state.detail, fetched.retry_after, now, bounds)
     else:
         news = 0
         if fetched.kind == "unchanged":
             polled = replace(polled, last_body_at=now)
-    interval = _clamp(interval / 2 if news else interval * 1.5, bounds.floor, bounds.ceiling)
+    interval = state.interval or bounds.start
+    interval = max(bounds.floor, min(interval / 2 if news else interval * 1.5, bounds.ceiling))
     return replace(
         polled,
         failures=0,
@@ -93,12 +93,14 @@ def next_state(
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:
-    """Whether so many hosts could not even be reached that the fault is ours: all of three or more hosts."""
-    reached: dict[str, bool] = {}
+    """Whether so many hosts could not even be reached that the fault is ours: all of three or more."""
+    hosts, reached = set(), set()
     for fetched in results:
-        host = urlsplit(fetched.url).hostname or ""
-        reached[host] = reached.get(host, False) or fetched.status is not None
-    return len(reached) >= 3 and not any(reached.values())
+        host = urlsplit(fetched.url).hostname
+        hosts.add(host)
+        if fetched.reason not in ("connect", "timeout"):
+            reached.add(host)
+    return len(hosts) >= 3 and not reached
 
 
 def _failed(
@@ -106,19 +108,15 @@ def _failed(
     reason: str | None,
     detail: str | None,
     retry_after: float | None,
-    interval: timedelta,
     now: datetime,
     bounds: Bounds,
 ) -> FeedState:
     failures = state.failures + 1
-    # 2 ** 16 exceeds every bound; the exponent is capped so that a feed dead for years does not overflow.
-    wait = _clamp(interval * 2 ** min(failures, 16), bounds.floor, max(bounds.ceiling, LONGEST_BACKOFF))
+    # From the floor up, so that a hiccup costs minutes. 2 ** 20 exceeds every bound and is never exceeded, so
+    # that a feed dead for years does not overflow.
+    wait = min(bounds.floor * 2 ** min(failures, 20), max(bounds.ceiling, LONGEST_BACKOFF))
     if retry_after is not None:
-        wait = max(wait, min(timedelta(seconds=retry_after), LONGEST_PATIENCE))
+        wait = max(wait, timedelta(seconds=min(retry_after, LONGEST_PATIENCE.total_seconds())))
     return replace(
         state, status="failing", reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
     )
-
-
-def _clamp(value: timedelta, low: timedelta, high: timedelta) -> timedelta:
-    return max(low, min(value, high))

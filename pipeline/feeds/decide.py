@@ -30,25 +30,19 @@ def decide(
     now: datetime,
     first_import: bool,
 ) -> Decision:
-    """Give every entry exactly one outcome. `known` holds what is remembered of the candidates' article
-    ids.
-    """
+    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids."""
     outcomes: list[Outcome] = []
     memory: list[Known] = []
-    best: dict[str, Candidate] = {}
     entries = tuple(entries)
-    for entry in entries:
-        if isinstance(entry, Candidate):
-            rival = best.get(entry.article.article_id)
-            if rival is None or _richness(entry) > _richness(rival):
-                best[entry.article.article_id] = entry
+    candidates = sorted((entry for entry in entries if isinstance(entry, Candidate)), key=_richness)
+    richest = {candidate.article.article_id: candidate for candidate in candidates}
     for entry in entries:
         if isinstance(entry, Reject):
             outcomes.append(
                 Outcome(position=entry.position, kind="reject", why=entry.detail, reason=entry.reason)
             )
             continue
-        winner = best[entry.article.article_id]
+        winner = richest[entry.article.article_id]
         if entry is not winner:
             outcomes.append(
                 Outcome(
@@ -72,10 +66,18 @@ def decide(
 def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
     """Which of several entries with one address counts: the longest text, whatever their order.
 
-    The last part only tells apart entries that are equal in all that is published."""
+    The last part only tells apart entries that are equal in all that people read.
+    """
     article = candidate.article
     published = article.published_at.isoformat()
-    return len(article.text), article.revision, published, article.title, article.url, -candidate.position
+    return (
+        candidate.text_length,
+        article.revision,
+        published,
+        article.title,
+        article.text,
+        -candidate.position,
+    )
 
 
 def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Outcome, Known | None]:
@@ -100,7 +102,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         article_id=article.article_id,
         owner=feed.id,
         owner_rank=feed.rank,
-        text_length=len(article.text),
+        text_length=candidate.text_length,
         revision=article.revision,
         title_digest=candidate.title_digest,
         published_at=article.published_at,
@@ -123,20 +125,17 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         if candidate.title_digest != old.title_digest:
             return outcome("revision", "the feed that owns this article changed its title"), mine
         if old.edits >= MAX_EDITS:
-            return outcome(
-                "unchanged", f"its text alone changed more than {MAX_EDITS} times: taken for noise"
-            ), None
+            why = f"its text alone changed more than {MAX_EDITS} times: taken for noise"
+            return outcome("unchanged", why), None
         return outcome("revision", "the feed that owns this article changed its text"), mine
 
     # The same content changes no owner: to readers it would be a revision in which nothing differs.
-    richer = article.revision != old.revision and ownership(len(article.text), feed.rank, feed.id) > old.order
+    same = article.revision == old.revision
+    richer = not same and ownership(candidate.text_length, feed.rank, feed.id) > old.order
     if richer and (candidate.title_digest != old.title_digest or old.edits < MAX_EDITS):
-        return outcome(
-            "revision", f"richer than what {old.owner} carries: {feed.id} now owns this article"
-        ), mine
+        why = f"{feed.id} carries it richer than {old.owner} and owns it now"
+        return outcome("revision", why), mine
     if feed.id not in old.carriers:
-        return (
-            outcome("sighting", f"{old.owner} carries this article with richer text"),
-            replace(old, carriers=old.carriers | {feed.id}),
-        )
+        seen = replace(old, carriers=old.carriers | {feed.id})
+        return outcome("sighting", f"{old.owner} carries this article with richer text"), seen
     return outcome("unchanged", f"carried before; {old.owner} owns this article"), None

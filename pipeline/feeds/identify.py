@@ -50,12 +50,13 @@ def _candidate(
     feed: Feed, entry: Entry, position: int, url: str, now: datetime, detector: Detector
 ) -> Candidate:
     title = entry.title or headline(entry.text)
+    normal_title, normal_text = _normal(title), _normal(entry.text)
     published, precision = entry.published, entry.precision
     if published is None or published > now:
         published, precision = now, "observed"
     article = Article(
         article_id=article_id(url),
-        revision=digest(_normal(title), _normal(entry.text)),
+        revision=digest(normal_title, normal_text),
         kind="article",
         url=url,
         title=title,
@@ -67,7 +68,12 @@ def _candidate(
         observed_at=now,
         feed=feed.ref,
     )
-    return Candidate(position=position, article=article, title_digest=digest(_normal(title)))
+    return Candidate(
+        position=position,
+        article=article,
+        title_digest=digest(normal_title),
+        text_length=len(normal_text),
+    )
 
 
 def article_id(url: str) -> str:

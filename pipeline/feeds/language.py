@@ -42,13 +42,17 @@ class Detector:
                 return "ja"
             return "zh"
         latin = _NAME.sub(" ", sample)
-        if len(_WORD.findall(latin)) < 3:
+        if self._model is None or len(_WORD.findall(latin)) < 3:
             return prior
         language, probability = self._model.classify(latin)
         return str(language) if probability >= _SURE or prior not in self.languages else prior
 
     @cached_property
-    def _model(self) -> LanguageIdentifier:
+    def _model(self) -> LanguageIdentifier | None:
+        """The model for those of the languages that it knows; None where that leaves no choice."""
         model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        model.set_languages(sorted(self.languages))
+        known = self.languages.intersection(model.labels)
+        if len(known) < 2:
+            return None
+        model.set_languages(known)
         return model

@@ -79,10 +79,9 @@ def headline(text: str, limit: int = 120) -> str:
         return sentence[0]
     if len(first) <= limit:
         return first
-    cut = first[: limit - 1]
     # Back to the last space, but scripts without spaces are cut where they are.
-    space = cut.rfind(" ", limit // 2)
-    return (cut[:space] if space > 0 else cut).rstrip() + "…"
+    space = first.rfind(" ", limit // 2, limit)
+    return first[: space if space > 0 else limit - 1].rstrip() + "…"
 
 
 def _skip(markup: str, start: int) -> tuple[int, str]:
@@ -107,8 +106,7 @@ def _skip(markup: str, start: int) -> tuple[int, str]:
 
 
 def _end_of_tag(markup: str, position: int) -> int:
-    """Where a tag ends: after the first `>` outside of quoted values, or before a `<` that begins the next.
-    """
+    """Where a tag ends: after the first `>` outside of quoted values, or before the next `<` there."""
     while (found := _QUOTE_OR_END.search(markup, position)) is not None:
         if not found[1]:
             return found.end() if found[0] == ">" else found.start()

@@ -30,7 +30,7 @@ OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 TRUST_VALIDATORS = timedelta(days=1)
 
 
-class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Value(Struct, frozen=True, kw_only=True):
     """Base of the values below: immutable, compared by content."""
 
 
@@ -158,12 +158,14 @@ class Candidate(Value, frozen=True, kw_only=True):
     """An entry with an identity: what its feed would publish if nobody knew the article yet.
 
     `article` has kind `article`; `title_digest` names the title alone, as `article.revision` names title
-    and text. `position` is the entry's place in its document, from 0.
+    and text. `text_length` leaves out what is volatile, as both of these do. `position` is the entry's place
+    in its document, from 0.
     """
 
     position: int
     article: Article
     title_digest: str
+    text_length: int
 
 
 class Reject(Value, frozen=True, kw_only=True):
