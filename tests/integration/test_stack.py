@@ -58,7 +58,7 @@ def processes(supervisor: int) -> list[psutil.Process]:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run. A zombie does not: its parent was killed, and who adopted it may take its time."""
+    """Those that still run; no zombies: their parent was killed, and who adopted them may take its time."""
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
