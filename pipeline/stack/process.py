@@ -132,8 +132,18 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL if killing else signals[process])
-        _, left = psutil.wait_procs(left, timeout=_SWEEP_GRACE)
+        give_up = time.monotonic() + _SWEEP_GRACE
+        while (left := [process for process in left if _is_alive(process)]) and time.monotonic() < give_up:
+            time.sleep(0.02)
     if left:
         pids = [process.pid for process in left]
         raise StackError(f"processes {pids} of {home.path} do not end, not even by SIGKILL")
     return list(found.values())
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Asked instead of waited for: waiting would take the exit code of our own children from who needs it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

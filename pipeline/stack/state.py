@@ -98,7 +98,7 @@ class Status:
 
 def write(home: Home, status: Status) -> None:
     """Only the holder of the lock may."""
-    write_private(home.state, json.dumps(status.to_json(with_password=True), indent=1))
+    write_private(home.state, json.dumps(status.to_json(with_password=True), indent=1), durable=False)
 
 
 def read(home: Home) -> Status:

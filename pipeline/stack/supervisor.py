@@ -142,10 +142,11 @@ class Supervisor:
     def _come_up(self) -> Endpoints:
         """The main thread's part of the start."""
         try:
-            endpoints = self._wait_for(lambda: self._endpoints)
+            # What it waits for has been written down by then, for other processes to act on.
+            endpoints = self._wait_for(lambda: self._seen.endpoints if self._seen else None)
             self._prepare(endpoints)
             self._wanted = self._apps(endpoints)
-            self._wait_for(lambda: self._phase is Phase.READY or None)
+            self._wait_for(lambda: (self._seen is not None and self._seen.phase is Phase.READY) or None)
         except Exception as error:
             self._failure = self._failure or error  # for the state to say why the stack ended
             raise
@@ -213,6 +214,7 @@ class Supervisor:
             unit.step(frozenset(other.name for other in self._units if other.state is State.READY))
         if self._phase is Phase.STARTING and all(unit.state is State.READY for unit in self._units):
             self._endpoints = self._planned
+            self._tell()
             if self._complete:
                 self._enter(Phase.READY, f"ready in {time.monotonic() - self._began:.1f} s")
         self._tell()
