@@ -1,7 +1,6 @@
 """The routes and what each page is made of. A page is one read of the store; nothing is kept between."""
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -33,9 +33,17 @@ WINDOW = 300  # verdicts that the filters by language and actor look at: a week 
 CHOICES = 12  # links of one filter: what fits on two lines
 
 _LABELS = {"core": "core", "all": None}
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 log = logging.getLogger(__name__)
+
+
+class _Id(StringConvertor):
+    """An identifier as the contract has it: anything else in an address is no page, and never asks the store."""
+
+    regex = "[A-Za-z0-9._:-]{1,128}"
+
+
+register_url_convertor("id", _Id())
 
 
 def app(engine: Engine) -> Starlette:
@@ -51,8 +59,8 @@ def app(engine: Engine) -> Starlette:
     return Starlette(
         routes=[
             Route("/", reading(newest)),
-            Route("/articles/{article_id}", reading(article)),
-            Route("/stories/{story_id}", reading(story)),
+            Route("/articles/{article_id:id}", reading(article)),
+            Route("/stories/{story_id:id}", reading(story)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -133,7 +141,7 @@ def newest(tx: Connection, request: Request) -> Response:
 
 def article(tx: Connection, request: Request) -> Response:
     """One article, also by the beginning of its id."""
-    found = queries.article(tx, _id(request, "article_id"))
+    found = queries.article(tx, request.path_params["article_id"])
     if found is None:
         raise HTTPException(404)
     article_id = found.article.article_id
@@ -145,7 +153,7 @@ def article(tx: Connection, request: Request) -> Response:
 
 def story(tx: Connection, request: Request) -> Response:
     """One story: its articles of all languages in order, and the releases it tells of."""
-    found = queries.story(tx, _id(request, "story_id"))
+    found = queries.story(tx, request.path_params["story_id"])
     if found is None:
         raise HTTPException(404)
     judged = queries.judged(tx, [a.article_id for a in found.articles])
@@ -181,11 +189,13 @@ def refuse(request: Request, error: Exception) -> Response:
 def no_database(request: Request, error: Exception) -> Response:
     """503 with a reason. The error's own words, which may tell of hosts and users, go to the log alone."""
     log.error("%s: the database cannot be read: %s", request.url.path, error)
-    silent = isinstance(error, OperationalError)
-    reason = "the database does not answer" if silent else "the database lacks tables that this version reads"
+    if isinstance(error, ProgrammingError):
+        reason, advice = "the database lacks tables that this version reads", "racewire deploy makes them"
+    else:
+        reason, advice = "the database does not answer", "racewire status and the log of the pages tell more"
     if request.url.path == "/healthz":
-        return JSONResponse({"status": "unavailable", "reason": reason}, 503)
-    return _problem(503, f"For now, {reason}", "Whoever runs this finds out more with: racewire doctor")
+        return JSONResponse({"status": "unavailable", "reason": f"{reason}: {advice}"}, 503)
+    return _problem(503, f"For now, {reason}", f"To whoever runs this: {advice}.")
 
 
 def crash(request: Request, error: Exception) -> Response:
@@ -197,13 +207,6 @@ def crash(request: Request, error: Exception) -> Response:
 
 def _problem(status: int, title: str, advice: str, headers: Mapping[str, str] | None = None) -> Response:
     return page("problem.html", status, headers, status=status, title=title, advice=advice)
-
-
-def _id(request: Request, name: str) -> str:
-    given: str = request.path_params[name]
-    if not _ID.fullmatch(given):
-        raise HTTPException(404)
-    return given
 
 
 def _day(found: Judged) -> date:
