@@ -1,12 +1,14 @@
 """A small press for tests of the pages: one story in three languages, a release line, and hostile words."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from pipeline.store.tales import save_decision
 from pipeline.store.verdicts import save_articles, save_assessments
-from pipeline.stories import Decision, Member
+from pipeline.stories import Settings, State, decide
 from schemas.messages import (
     Actor,
     Article,
@@ -15,17 +17,14 @@ from schemas.messages import (
     FeedRef,
     Forecast,
     Product,
-    Release,
-    ReleaseStatement,
     Relevance,
     Span,
     Story,
-    StoryArticle,
 )
 from schemas.topics import ASSESSMENTS, RELEASES, STORIES, Topic
 
 START = datetime(2025, 4, 1, 8, tzinfo=UTC)
-STORY, OLD_STORY = "story-qwen", "story-merged"
+MERGED = "story-merged"
 RUMOUR, DELAY, RELEASED, HOSTILE, ASIDE = (n * 24 for n in "abcde")
 HOSTILE_TITLE = "<script>document.title = 'owned'</script> & <b>OpenAI</b>"
 
@@ -52,16 +51,16 @@ ARTICLES = [
     ),
     article(
         DELAY,
-        13,
+        3,
         "en",
         "Alibaba delays Qwen 3",
         "The model needs more time. It is now due at the end of April.",
     ),
-    article(RELEASED, 27, "de", "Alibaba veröffentlicht Qwen 3", "Das Modell steht ab sofort allen offen."),
+    article(RELEASED, 6, "de", "Alibaba veröffentlicht Qwen 3", "Das Modell steht ab sofort allen offen."),
     article(
-        HOSTILE, 28, "en", HOSTILE_TITLE, '"><img src=https://elsewhere.example/x.png>', "javascript:alert(1)"
+        HOSTILE, 7, "en", HOSTILE_TITLE, '"><img src=https://elsewhere.example/x.png>', "javascript:alert(1)"
     ),
-    article(ASIDE, 28, "en", "How a bakery uses chatbots", "Orders come in at night."),
+    article(ASIDE, 7, "en", "How a bakery uses chatbots", "Orders come in at night."),
 ]
 
 
@@ -126,87 +125,17 @@ def verdicts() -> list[Assessment]:
     ]
 
 
-def fill(tx: Connection, topics: dict[str, Topic]) -> None:
-    """Write all of it as the workers would."""
-    save_articles(tx, ARTICLES)
+def fill(tx: Connection, topics: dict[str, Topic]) -> Story:
+    """Write all of it as the workers would, and an older story merged into the one that is returned."""
     told = verdicts()
+    save_articles(tx, ARTICLES)
     found = {(v.article_id, v.revision): v for v in told}
     save_assessments(tx, topics[ASSESSMENTS], [a.article_id for a in ARTICLES], found)
-    save_decision(tx, topics[STORIES], topics[RELEASES], decision(told[:3]))
-
-
-def decision(told: list[Assessment]) -> Decision:
-    """The three articles in one story, an older one merged into it, and their release."""
-    members = [
-        StoryArticle(
-            article_id=v.article_id,
-            url=v.url,
-            title=v.title,
-            language=v.language,
-            feed=v.feed,
-            published_at=v.published_at,
-            status=v.status,
-        )
-        for v in told
-    ]
-    story = Story(
-        story_id=STORY,
-        title=members[-1].title,
-        actors=["alibaba"],
-        products=["Qwen 3"],
-        events=["roadmap", "release"],
-        status="happened",
-        languages=["zh", "en", "de"],
-        articles=members,
-        first_published_at=members[0].published_at,
-        last_published_at=members[-1].published_at,
+    decision = decide(told, State(), Settings())
+    story = next(s for s in decision.stories if s.products == ["Qwen 3"])
+    merged = replace(
+        story, story_id=MERGED, title="Qwen 3 im April?", articles=[], merged_into=story.story_id
     )
-    merged = Story(
-        story_id=OLD_STORY,
-        title="Qwen 3 im April?",
-        actors=["alibaba"],
-        products=["Qwen 3"],
-        events=["roadmap"],
-        status="rumoured",
-        languages=[],
-        articles=[],
-        first_published_at=START,
-        last_published_at=START,
-        merged_into=STORY,
-    )
-    release = Release(
-        release_id="alibaba:qwen-3",
-        actor="alibaba",
-        product="Qwen 3",
-        status="happened",
-        expected="2025-04",
-        slips=1,
-        statements=[
-            ReleaseStatement(
-                article_id=v.article_id,
-                url=v.url,
-                feed=v.feed,
-                published_at=v.published_at,
-                status=v.status,
-                expected="2025-04" if v.status == "rumoured" else None,
-                quote=v.status_spans[0].text,
-            )
-            for v in told
-        ],
-    )
-    return Decision(
-        members=tuple(
-            Member(
-                story_id=STORY,
-                article=m,
-                movers=("alibaba",),
-                actors=("alibaba",),
-                products=("Qwen 3",),
-                events=("release",),
-            )
-            for m in members
-        ),
-        left=(),
-        stories=(story, merged),
-        releases=(release,),
-    )
+    stories = (*decision.stories, merged)
+    save_decision(tx, topics[STORIES], topics[RELEASES], dataclasses.replace(decision, stories=stories))
+    return story

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class _Id(StringConvertor):
-    """An identifier as the contract has it: anything else in an address is no page, and never asks the store."""
+    """An identifier as the contract has it. Anything else in an address is no page and asks no store."""
 
     regex = "[A-Za-z0-9._:-]{1,128}"
 
