@@ -27,6 +27,7 @@ START = datetime(2025, 4, 1, 8, tzinfo=UTC)
 MERGED = "story-merged"
 RUMOUR, DELAY, RELEASED, HOSTILE, ASIDE = (n * 24 for n in "abcde")
 HOSTILE_TITLE = "<script>document.title = 'owned'</script> & <b>OpenAI</b>"
+HOSTILE_TEXT = '"><img src=https://elsewhere.example/x.png>' + "A" * 200
 
 
 def article(article_id: str, day: int, language: str, title: str, text: str, url: str = "") -> Article:
@@ -57,9 +58,7 @@ ARTICLES = [
         "The model needs more time. It is now due at the end of April.",
     ),
     article(RELEASED, 6, "de", "Alibaba veröffentlicht Qwen 3", "Das Modell steht ab sofort allen offen."),
-    article(
-        HOSTILE, 7, "en", HOSTILE_TITLE, '"><img src=https://elsewhere.example/x.png>', "javascript:alert(1)"
-    ),
+    article(HOSTILE, 7, "en", HOSTILE_TITLE, HOSTILE_TEXT, "javascript:alert(1)"),
     article(ASIDE, 7, "en", "How a bakery uses chatbots", "Orders come in at night."),
 ]
 

@@ -25,8 +25,9 @@ from pipeline.store.queries import Judged
 from pipeline.web.evidence import KINDS, Finding, findings, marks
 from pipeline.web.headers import SecurityHeaders
 from pipeline.web.highlight import Piece, excerpt, highlight
-from pipeline.web.rendering import page
-from pipeline.web.timeline import steps
+from pipeline.web.rendering import iso, page
+from pipeline.web.timeline import Step, steps
+from schemas.messages import Release
 
 SHOWN = 50
 WINDOW = 300  # verdicts that the filters by language and actor look at: a week or so of core news
@@ -106,7 +107,7 @@ class Filters:
 
     @property
     def narrow(self) -> bool:
-        """Whether core articles may be left out."""
+        """Whether articles of the label are left out."""
         return bool(self.lang or self.actor)
 
     def admit(self, found: Judged) -> bool:
@@ -134,7 +135,7 @@ def newest(tx: Connection, request: Request) -> Response:
         days=[(day, [item(found) for found in group]) for day, group in groupby(shown, _day)],
         window=WINDOW,
         overview=queries.overview(tx),
-        releases=[(found, steps(found)) for found in queries.releases(tx, 8)],
+        releases=_lines(queries.releases(tx, 8)),
         stories=queries.stories(tx, 10),
     )
 
@@ -162,15 +163,15 @@ def story(tx: Connection, request: Request) -> Response:
         "story.html",
         story=found,
         items={article_id: item(one) for article_id, one in judged.items()},
-        releases=[(r, steps(r)) for r in told if r.actor in found.actors],
+        releases=_lines(r for r in told if r.actor in found.actors),
     )
 
 
 def health(tx: Connection, request: Request) -> Response:
     """200 where the store can be read. A database that cannot ends in `no_database`, as on every page."""
-    last = queries.newest(tx, 1, None)
-    at = last[0].article.published_at.isoformat() if last else None
-    return JSONResponse({"status": "ok", "newest_published_at": at})
+    last = queries.newest(tx, 1)
+    at = iso(last[0].article.published_at) if last else None
+    return JSONResponse({"status": "ok", "newest_core_published_at": at})
 
 
 def refuse(request: Request, error: Exception) -> Response:
@@ -211,6 +212,11 @@ def _problem(status: int, title: str, advice: str, headers: Mapping[str, str] | 
 
 def _day(found: Judged) -> date:
     return found.article.published_at.date()
+
+
+def _lines(releases: Iterable[Release]) -> list[tuple[Release, list[Step]]]:
+    """Releases with their turns; one whose statements were all taken back has nothing to tell."""
+    return [(release, steps(release)) for release in releases if release.statements]
 
 
 def _choices(chosen: str, names: Iterable[str]) -> list[tuple[str, str]]:

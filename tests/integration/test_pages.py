@@ -37,7 +37,7 @@ def test_without_data_the_pages_say_what_to_do(client: TestClient) -> None:
     assert "No verdicts yet: <code>racewire poll</code>" in page.text
     assert "never polled" in page.text
     assert "None yet" in page.text
-    assert client.get("/healthz").json() == {"status": "ok", "newest_published_at": None}
+    assert client.get("/healthz").json() == {"status": "ok", "newest_core_published_at": None}
     assert client.get("/articles/nothing").status_code == 404
     missing = client.get("/stories/nothing")
     assert missing.status_code == 404
@@ -162,7 +162,7 @@ def test_a_merged_story_leads_to_its_heir(client: TestClient, story: Story) -> N
 def test_health_tells_the_newest(client: TestClient, story: Story) -> None:
     response = client.get("/healthz")
 
-    assert response.json() == {"status": "ok", "newest_published_at": "2025-04-08T08:00:00+00:00"}
+    assert response.json() == {"status": "ok", "newest_core_published_at": "2025-04-08T08:00:00Z"}
 
 
 def test_a_database_without_tables_is_no_health(client: TestClient, world: World) -> None:

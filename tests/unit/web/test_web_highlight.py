@@ -74,7 +74,7 @@ class Reader(HTMLParser):
 
 
 @given(st.text(alphabet="ab 中\n", max_size=900), marks, st.integers(0, 40), st.integers(50, 300))
-@example("word " * 100, [Mark(300, 304, "event", "x")], 20, 60)
+@example("word " * 100, [Mark(n, n + 4, "event", "x") for n in range(0, 500, 100)], 10, 60)
 def test_an_excerpt_is_parts_of_the_text_in_order_with_the_same_marks(
     text: str, given: list[Mark], around: int, limit: int
 ) -> None:

@@ -83,6 +83,14 @@ def test_a_release_is_told_by_its_turns() -> None:
     ) == ["expected 2025-04 ×2 a0", "slipped ×1 a2", "announced for 2025-05 ×1 a3", "released ×1 a4"]
 
 
+def test_a_delay_names_only_a_date_that_is_new() -> None:
+    assert told(("rumoured", "2025-04"), ("delayed", "2025-04"), ("delayed", "2025-05")) == [
+        "expected 2025-04 ×1 a0",
+        "slipped ×1 a1",
+        "slipped to 2025-05 ×1 a2",
+    ]
+
+
 def test_what_is_out_can_only_be_withdrawn() -> None:
     assert told(("happened", None), ("rumoured", "2025-06"), ("happened", None), ("denied", None)) == [
         "released ×1 a0",
