@@ -1,5 +1,7 @@
 """The pages while the database is down: they say so, and tell no secret."""
 
+from typing import Any
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -52,3 +54,13 @@ def test_every_response_is_locked_down(client: TestClient, method: str, path: st
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert "unsafe" not in response.headers["content-security-policy"]
+
+
+def test_a_fault_of_ours_shows_nothing_of_it() -> None:
+    broken: Any = f"no engine, and {SECRET}"
+    response = TestClient(app(broken), raise_server_exceptions=False).get("/")
+
+    assert response.status_code == 500
+    assert "This page could not be made" in response.text
+    assert SECRET not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
