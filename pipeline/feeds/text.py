@@ -26,9 +26,7 @@ _BLOCK = re.compile(
 _PARAGRAPH = "\u2029"
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})(?=[\s/>])")
-_QUOTE_OR_END = re.compile(r"=\s*([\"'])|>")
-# More quoted values than any real tag has; without a bound, tags that never close cost quadratic time.
-_MAX_VALUES = 64
+_QUOTE_OR_END = re.compile(r"=\s*([\"'])|[<>]")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _SPACES = re.compile(r"\s+")
 # Controls, lone surrogates, non-characters, byte order marks, soft hyphens and zero-width spaces (which
@@ -109,21 +107,16 @@ def _skip(markup: str, start: int) -> tuple[int, str]:
 
 
 def _end_of_tag(markup: str, position: int) -> int:
-    """Where a tag ends: at the first `>` that is not inside a quoted value."""
-    first = markup.find(">", position)
-    if first < 0:
-        return len(markup)
-    for _ in range(_MAX_VALUES):
-        found = _QUOTE_OR_END.search(markup, position)
-        if found is None:
-            break
+    """Where a tag ends: after the first `>` outside of quoted values, or before a `<` that begins the next.
+    """
+    while (found := _QUOTE_OR_END.search(markup, position)) is not None:
         if not found[1]:
-            return found.end()
+            return found.end() if found[0] == ">" else found.start()
         closing = markup.find(found[1], found.end())
-        if closing < 0:
-            break
+        if closing < 0:  # a quote that never closes: take the plain reading
+            return markup.find(">", position) + 1 or len(markup)
         position = closing + 1
-    return first + 1  # a quote that never closes: the markup is broken, so take the plain reading
+    return len(markup)
 
 
 def _fold(text: str, limit: int) -> str:

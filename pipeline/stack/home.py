@@ -37,6 +37,7 @@ class Home:
         self.logs = self.path / "logs"
         self.postgres = self.path / "postgres"
         self.kafka = self.path / "kafka"
+        self.kafka_cluster = self.path / "kafka.cluster"
         self.prefect = self.path / "prefect"
         self.work = self.path / "work"
         # What the environment of each of the stack's processes says, to be found by when its parent is gone.

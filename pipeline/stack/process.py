@@ -15,8 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import psutil
 
@@ -43,10 +42,24 @@ def child_environment(inherited: Mapping[str, str], home: Home, service: Service
     return {**kept, "PYTHONUNBUFFERED": "1", **service.env, MARK: mark}
 
 
-def launched(command: Sequence[str], stop_signal: signal.Signals, own: Path | None = None) -> list[str]:
-    """The command line that runs the command tied to the calling thread; if it owns a folder, not as root."""
-    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(stop_signal))]
-    return [*launcher, str(own) if own else "-", *command]
+def launched(service: Service) -> list[str]:
+    """The command line that ties the service to the calling thread; if it owns a folder, not as root."""
+    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(service.stop_signal))]
+    return [*launcher, str(service.own or "-"), *service.command]
+
+
+def run_to_end(home: Home, service: Service, what: str) -> None:
+    """Run a service's tool and wait for it. Raises StackError with what it said when it fails."""
+    done = subprocess.run(
+        launched(service),
+        env=child_environment(os.environ, home, service),
+        cwd=service.cwd or home.work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StackError(f"{what} failed ({done.returncode}):\n{(done.stdout + done.stderr).strip()[-3000:]}")
 
 
 class Child:
@@ -61,7 +74,7 @@ class Child:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                launched(service.command, service.stop_signal, service.own),
+                launched(service),
                 env=child_environment(os.environ, home, service),
                 cwd=service.cwd or home.work,
                 stdin=subprocess.DEVNULL,
