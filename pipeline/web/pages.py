@@ -1,7 +1,6 @@
 """The routes and what each page is made of. A page is one read of the store; nothing is kept between."""
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -25,17 +25,26 @@ from pipeline.store.queries import Judged
 from pipeline.web.evidence import KINDS, Finding, findings, marks
 from pipeline.web.headers import SecurityHeaders
 from pipeline.web.highlight import Piece, excerpt, highlight
-from pipeline.web.rendering import page
-from pipeline.web.timeline import steps
+from pipeline.web.rendering import iso, page
+from pipeline.web.timeline import Step, steps
+from schemas.messages import Release
 
 SHOWN = 50
 WINDOW = 300  # verdicts that the filters by language and actor look at: a week or so of core news
 CHOICES = 12  # links of one filter: what fits on two lines
 
 _LABELS = {"core": "core", "all": None}
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 log = logging.getLogger(__name__)
+
+
+class _Id(StringConvertor):
+    """An identifier as the contract has it. Anything else in an address is no page and asks no store."""
+
+    regex = "[A-Za-z0-9._:-]{1,128}"
+
+
+register_url_convertor("id", _Id())
 
 
 def app(engine: Engine) -> Starlette:
@@ -51,8 +60,8 @@ def app(engine: Engine) -> Starlette:
     return Starlette(
         routes=[
             Route("/", reading(newest)),
-            Route("/articles/{article_id}", reading(article)),
-            Route("/stories/{story_id}", reading(story)),
+            Route("/articles/{article_id:id}", reading(article)),
+            Route("/stories/{story_id:id}", reading(story)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -98,7 +107,7 @@ class Filters:
 
     @property
     def narrow(self) -> bool:
-        """Whether core articles may be left out."""
+        """Whether articles of the label are left out."""
         return bool(self.lang or self.actor)
 
     def admit(self, found: Judged) -> bool:
@@ -126,14 +135,14 @@ def newest(tx: Connection, request: Request) -> Response:
         days=[(day, [item(found) for found in group]) for day, group in groupby(shown, _day)],
         window=WINDOW,
         overview=queries.overview(tx),
-        releases=[(found, steps(found)) for found in queries.releases(tx, 8)],
+        releases=_lines(queries.releases(tx, 8)),
         stories=queries.stories(tx, 10),
     )
 
 
 def article(tx: Connection, request: Request) -> Response:
     """One article, also by the beginning of its id."""
-    found = queries.article(tx, _id(request, "article_id"))
+    found = queries.article(tx, request.path_params["article_id"])
     if found is None:
         raise HTTPException(404)
     article_id = found.article.article_id
@@ -145,7 +154,7 @@ def article(tx: Connection, request: Request) -> Response:
 
 def story(tx: Connection, request: Request) -> Response:
     """One story: its articles of all languages in order, and the releases it tells of."""
-    found = queries.story(tx, _id(request, "story_id"))
+    found = queries.story(tx, request.path_params["story_id"])
     if found is None:
         raise HTTPException(404)
     judged = queries.judged(tx, [a.article_id for a in found.articles])
@@ -154,15 +163,15 @@ def story(tx: Connection, request: Request) -> Response:
         "story.html",
         story=found,
         items={article_id: item(one) for article_id, one in judged.items()},
-        releases=[(r, steps(r)) for r in told if r.actor in found.actors],
+        releases=_lines(r for r in told if r.actor in found.actors),
     )
 
 
 def health(tx: Connection, request: Request) -> Response:
     """200 where the store can be read. A database that cannot ends in `no_database`, as on every page."""
-    last = queries.newest(tx, 1, None)
-    at = last[0].article.published_at.isoformat() if last else None
-    return JSONResponse({"status": "ok", "newest_published_at": at})
+    last = queries.newest(tx, 1)
+    at = iso(last[0].article.published_at) if last else None
+    return JSONResponse({"status": "ok", "newest_core_published_at": at})
 
 
 def refuse(request: Request, error: Exception) -> Response:
@@ -181,11 +190,13 @@ def refuse(request: Request, error: Exception) -> Response:
 def no_database(request: Request, error: Exception) -> Response:
     """503 with a reason. The error's own words, which may tell of hosts and users, go to the log alone."""
     log.error("%s: the database cannot be read: %s", request.url.path, error)
-    silent = isinstance(error, OperationalError)
-    reason = "the database does not answer" if silent else "the database lacks tables that this version reads"
+    if isinstance(error, ProgrammingError):
+        reason, advice = "the database lacks tables that this version reads", "racewire deploy makes them"
+    else:
+        reason, advice = "the database does not answer", "racewire status and the log of the pages tell more"
     if request.url.path == "/healthz":
-        return JSONResponse({"status": "unavailable", "reason": reason}, 503)
-    return _problem(503, f"For now, {reason}", "Whoever runs this finds out more with: racewire doctor")
+        return JSONResponse({"status": "unavailable", "reason": f"{reason}: {advice}"}, 503)
+    return _problem(503, f"For now, {reason}", f"To whoever runs this: {advice}.")
 
 
 def crash(request: Request, error: Exception) -> Response:
@@ -199,15 +210,13 @@ def _problem(status: int, title: str, advice: str, headers: Mapping[str, str] | 
     return page("problem.html", status, headers, status=status, title=title, advice=advice)
 
 
-def _id(request: Request, name: str) -> str:
-    given: str = request.path_params[name]
-    if not _ID.fullmatch(given):
-        raise HTTPException(404)
-    return given
-
-
 def _day(found: Judged) -> date:
     return found.article.published_at.date()
+
+
+def _lines(releases: Iterable[Release]) -> list[tuple[Release, list[Step]]]:
+    """Releases with their turns; one whose statements were all taken back has nothing to tell."""
+    return [(release, steps(release)) for release in releases if release.statements]
 
 
 def _choices(chosen: str, names: Iterable[str]) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ _FORMATS = {"day": "{0.day} {0:%b %Y}", "month": "{0:%b %Y}", "year": "{0:%Y}"}
 def page(
     template: str, status_code: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any
 ) -> HTMLResponse:
-    """A response from a template in `templates/`."""
-    return HTMLResponse(_templates.get_template(template).render(values), status_code, headers)
+    """A response from a template in the folder `templates`."""
+    return HTMLResponse(templates.get_template(template).render(values), status_code, headers)
 
 
 def safe_url(url: str) -> bool:
@@ -48,12 +48,12 @@ def lang(code: str) -> str:
     return "" if code == "und" else code
 
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("pipeline.web"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.tests["safe_url"] = safe_url
-_templates.filters |= {"iso": iso, "when": when, "slug": slug, "lang": lang}
+templates.tests["safe_url"] = safe_url
+templates.filters |= {"iso": iso, "when": when, "slug": slug, "lang": lang}

@@ -31,8 +31,10 @@ def steps(release: Release) -> list[Step]:
     release's own state.
     """
     told: list[Step] = []
+    known: str | None = None
     for said in release.statements:
-        words = _words(said)
+        words = _words(said, known)
+        known = said.expected or known
         last = told[-1] if told else None
         if last is not None and last.status == "happened" and said.status != "denied":
             continue
@@ -43,7 +45,9 @@ def steps(release: Release) -> list[Step]:
     return told
 
 
-def _words(said: ReleaseStatement) -> str:
+def _words(said: ReleaseStatement, known: str | None) -> str:
     alone, before = _WORDS.get(said.status, (said.status, said.status))
-    ahead = said.expected is not None and said.status not in ("happened", "denied")
-    return f"{before} {said.expected}" if ahead else alone
+    if said.expected is None or said.status in ("happened", "denied"):
+        return alone
+    # A delay within the expected month or quarter has no other date to tell.
+    return alone if said.status == "delayed" and said.expected == known else f"{before} {said.expected}"
