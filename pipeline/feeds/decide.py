@@ -128,7 +128,8 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
             ), None
         return outcome("revision", "the feed that owns this article changed its text"), mine
 
-    richer = ownership(len(article.text), feed.rank, feed.id) > old.order
+    # The same content changes no owner: to readers it would be a revision in which nothing differs.
+    richer = article.revision != old.revision and ownership(len(article.text), feed.rank, feed.id) > old.order
     if richer and (candidate.title_digest != old.title_digest or old.edits < MAX_EDITS):
         return outcome(
             "revision", f"richer than what {old.owner} carries: {feed.id} now owns this article"

@@ -3,7 +3,7 @@
 No clock: the only time is the articles' own `published_at`, so that a replay decides the same. Guaranteed:
 
 - the order inside a batch does not matter (of an article that comes twice, the last one counts);
-- a stream sorted by `published_at` gives the same stories wherever it is cut into batches;
+- a stream of articles sorted by date and id gives the same stories wherever it is cut into batches;
 - an assessment that was decided before changes nothing.
 
 An article that comes late may found a story of its own that it would have shared had it come in time.
@@ -111,12 +111,10 @@ class _Board:
         """A story's new state, None where it is the old one."""
         members = self._stories[story_id].values()
         before = [m for m in self._before.values() if m.story_id == story_id]
-        old = story(before) if before else None
         if members:
             new = story(members)
-            return new if new != old else None
-        if old is None:
-            return None  # founded and left in the same batch: nobody has seen it
+            return None if before and new == story(before) else new
+        old = story(before)
         heir = self._home.get(old.articles[-1].article_id)
         return replace(old, articles=[], merged_into=heir.story_id if heir else None)
 

@@ -38,8 +38,9 @@ def release_id_of(actor: str, product: str) -> str:
 
 
 def movers(assessment: Assessment) -> tuple[str, ...]:
-    """Whose development it is. A state that acts on the movers' behalf is one of them by its role."""
-    return tuple(a.id for a in assessment.actors if a.role == "mover")
+    """Whose development it is; the first actor where no role says so, since it is always somebody's."""
+    found = tuple(a.id for a in assessment.actors if a.role == "mover")
+    return found or acting(assessment)[:1]
 
 
 def acting(assessment: Assessment) -> tuple[str, ...]:
@@ -76,6 +77,17 @@ def member_of(assessment: Assessment, story_id: str) -> Member:
         products=unique(p.name for p in titled(assessment)),
         events=tuple(e.id for e in assessment.events),
     )
+
+
+def advance(status: str, told: str) -> str:
+    """The status after one more article, `none` before the first: the newest wins, with two exceptions.
+
+    A rumour takes back nothing that was said firmly, and what has happened can only be withdrawn (`denied`):
+    what comes after that is about something else.
+    """
+    if status == "happened":
+        return "denied" if told == "denied" else status
+    return status if told == "none" or (told == "rumoured" and status != "none") else told
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:

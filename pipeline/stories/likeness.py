@@ -13,7 +13,7 @@ from pipeline.stories.values import Member, Settings
 _RUNS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_぀-ヿ㐀-鿿가-힯]+")
 _CJK = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 
-# What speaks for one development, in log-odds. Fitted to the pairs of the labelled story windows that share an
+# What speaks for one development, in log-odds. Fitted to the pairs of the labelled windows that share an
 # actor within a week (3,627, of which 196 are one story), then rounded. `_VERSION` is set by hand: titles in
 # two scripts share hardly a word, and a maker's own version in both is what a reader would call one story.
 _WORDS = 7.5  # times the share of common words

@@ -10,7 +10,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from pipeline.stories.facts import has_version, movers, release_id_of, titled
+from pipeline.stories.facts import advance, has_version, movers, release_id_of, titled
 from schemas.messages import Assessment, Product, Release, ReleaseStatement
 
 _TELLING = ("release", "roadmap")
@@ -71,17 +71,13 @@ def retell(known: Iterable[Release], assessment: Assessment) -> list[Release]:
 
 
 def release(release_id: str, actor: str, product: str, told: Iterable[ReleaseStatement]) -> Release:
-    """Fold statements into a state; without any, the status is `none`.
-
-    The newest statement wins, with two exceptions: a rumour takes back nothing that was said firmly, and
-    what has happened can only be withdrawn (`denied`); what comes after is about something else.
-    """
+    """Fold statements into a state; without any, the status is `none`."""
     ordered = sorted(told, key=lambda s: (s.published_at, s.article_id))
     status, expected, slips = "none", None, 0
     undated = False  # a delay was reported and counted, but not yet the new date
     for s in ordered:
-        if (status == "happened" and s.status != "denied") or (s.status == "rumoured" and status == "denied"):
-            continue
+        if status in ("happened", "denied") and advance(status, s.status) == status:
+            continue  # the matter is closed: dates told now are of something else
         later = s.expected is not None and expected is not None and _is_later(s.expected, expected)
         if later:
             slips += not undated  # the new date of a delay that was counted when it was reported
@@ -90,8 +86,7 @@ def release(release_id: str, actor: str, product: str, told: Iterable[ReleaseSta
             slips += 1
             undated = True
         expected = s.expected or expected
-        if s.status != "rumoured" or status == "none":
-            status = s.status
+        status = advance(status, s.status)
     return Release(
         release_id=release_id,
         actor=actor,

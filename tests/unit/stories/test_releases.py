@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from story_factory import assessment
 
 from pipeline.stories.releases import release, retell, statements
 from schemas.messages import Assessment, Release, ReleaseStatement, Span
+from tests.unit.stories.factory import assessment
 
 
 def told(*steps: tuple[str, str | None]) -> Release:
