@@ -2,7 +2,6 @@
 
 import gzip
 import socket
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -230,11 +229,8 @@ def test_the_next_address_of_a_host_is_tried(server: LyingServer, monkeypatch: p
     assert fetch(server.url("/feed", "two.example"), allow="two.example").kind == "ok"
 
 
-@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_packed_bodies_are_unpacked(
-    server: LyingServer, encoding: str, pack: Callable[[bytes], bytes]
-) -> None:
-    server.answers["/feed"] = http(body=pack(BODY), Content_Encoding=encoding)
+def test_packed_bodies_are_unpacked(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=gzip.compress(BODY), Content_Encoding="gzip")
     assert fetch(server.url("/feed")).body == BODY
 
 
