@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     kafka_port: int = Field(default=0, description="of the embedded server; 0 is a free one")
     prefect_port: int = Field(default=0, description="of the embedded server; 0 is a free one")
     web_host: str = "127.0.0.1"
-    web_port: int = 8383
+    web_port: int = Field(default=8383, ge=0, le=65535, description="0 is a free one")
 
     topic_prefix: str = Field(default="", pattern=r"^[a-z0-9.-]*$")
     feeds_file: Path | None = Field(default=None, description="the registry; default: the one packaged")

@@ -75,6 +75,16 @@ class World:
             assert not thread.is_alive(), "a worker did not stop"
         self._running.clear()
 
+    def environment(self) -> dict[str, str]:
+        """The variables by which a process of ours finds this world."""
+        return {
+            "RACEWIRE_HOME": str(self.settings.home),
+            "RACEWIRE_DATABASE_URL": self.servers.database_url.get_secret_value(),
+            "RACEWIRE_KAFKA_BOOTSTRAP": self.broker.bootstrap,
+            "RACEWIRE_TOPIC_PREFIX": self.settings.topic_prefix,
+            "PREFECT_API_URL": self.servers.prefect_api_url,
+        }
+
     def scalar(self, sql: str, **values: Any) -> Any:
         with self.engine.connect() as tx:
             return tx.execute(text(sql), values).scalar()

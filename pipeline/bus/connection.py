@@ -23,6 +23,7 @@ class Broker:
         return {
             "bootstrap_servers": self.bootstrap.split(","),
             "client_id": f"racewire-{client}",
+            "bootstrap_timeout_ms": 5000,
             "reconnect_backoff_max_ms": 5000,
             **self.security,
         }

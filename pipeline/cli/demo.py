@@ -85,7 +85,7 @@ def _settings(newsroom: Newsroom) -> Settings:
         RACEWIRE_FEED_INTERVAL_MIN="1",
         RACEWIRE_FEED_INTERVAL_MAX="1",
     )
-    return configuration.load()
+    return processes.with_web_port(configuration.load())
 
 
 def _run(newsroom: Newsroom, sagas: list[Saga], settings: Settings, found: Endpoints) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -24,6 +25,7 @@ def environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "RACEWIRE_HOME": str(settings.home),
         "RACEWIRE_DATABASE_URL": endpoints.database_url,
         "RACEWIRE_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
+        "RACEWIRE_WEB_PORT": str(settings.web_port),
     }
 
 
@@ -59,9 +61,10 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
         for name in ("classifier", "storyteller", "relay")
     ]
     prefect = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "racewire", "--type", "process")
+    # Two runs at a time: after an outage all the late ones start at once otherwise.
     return (
         *workers,
-        Service("prefect-worker", (*prefect, "--name", "racewire"), env=env, grace=20),
+        Service("prefect-worker", (*prefect, "--name", "racewire", "--limit", "2"), env=env, grace=20),
         Service(
             "web",
             (*RACEWIRE, "web"),
@@ -70,6 +73,14 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
             port=settings.web_port,
         ),
     )
+
+
+def with_web_port(settings: Settings) -> Settings:
+    """The settings with a free port in place of port 0, so that everybody means the same one."""
+    if settings.web_port:
+        return settings
+    with socket.create_server((settings.web_host, 0)) as server:
+        return settings.model_copy(update={"web_port": server.getsockname()[1]})
 
 
 def serve(settings: Settings) -> Callable[[Endpoints], int]:

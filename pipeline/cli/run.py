@@ -21,7 +21,7 @@ from schemas.topics import topics
 @plain_errors
 def up(detach: bool) -> None:
     """Start everything: servers, flows, workers and pages. Ctrl-C stops it all."""
-    settings = configuration.load()
+    settings = processes.with_web_port(configuration.load())
     home, outside, ports = supervisor_arguments(settings)
     if detach:
         in_background(home, "up")

@@ -73,7 +73,7 @@ class Newsroom:
         return [item for saga in self._sagas for carried in saga.rounds[: self._round] for item in carried]
 
     def feeds_yaml(self) -> str:
-        """The feeds in the form of the pipeline's own `feeds.yaml`."""
+        """The feeds as a registry: the form of the pipeline's own `feeds.yaml`."""
         feeds = [
             {
                 "id": feed.id,

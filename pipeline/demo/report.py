@@ -12,6 +12,7 @@ from schemas.messages import Assessment, Release, Span, Story
 
 _STEPS = {"delayed": "slipped", "happened": "released", "denied": "denied"}
 _DATED = {"expected": "expected", "slipped": "slipped to"}
+_PROOFS = 5  # words shown for a verdict; the page shows all
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -88,12 +89,15 @@ def _verdicts(verdicts: tuple[Assessment, ...]) -> Group:
 
 
 def _proof(assessment: Assessment) -> str:
-    """The words behind main event, status and date, each once, in the text's order."""
+    """The words behind status, main event and date: the longest ones, in the text's order."""
     spans = [*assessment.status_spans]
     spans += assessment.events[0].spans if assessment.events else []
     spans += assessment.expected.spans if assessment.expected else []
-    ordered = sorted(spans, key=_place)
-    return " · ".join(dict.fromkeys(span.text for span in ordered))
+    telling: list[Span] = []
+    for span in sorted(spans, key=lambda s: -len(s.text)):
+        if not any(span.text in longer.text for longer in telling):
+            telling.append(span)
+    return " · ".join(span.text for span in sorted(telling[:_PROOFS], key=_place))
 
 
 def _place(span: Span) -> tuple[bool, int]:

@@ -56,7 +56,7 @@ class Item(_Strict, frozen=True, kw_only=True):
 
 
 class ExpectedStory(_Strict, frozen=True, kw_only=True):
-    """A story about `product` of `actor` that has articles in all `languages`."""
+    """At least one of the stories about `product` of `actor` has articles in all `languages`."""
 
     actor: str
     product: str

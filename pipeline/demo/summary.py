@@ -22,7 +22,7 @@ class TopicState:
 class Observed:
     """What the pipeline answers after the last round: from the store's queries, the broker, and the clock.
 
-    The counts are of `news.articles.v1` by kind; `delays` are seconds from poll to verdict, one an article.
+    The counts are of the sagas' messages by kind; `delays` are seconds from poll to verdict, one each.
     """
 
     articles: int
@@ -57,12 +57,12 @@ def summarise(sagas: Iterable[Saga], shown: Sequence[Item], observed: Observed) 
     for saga in sagas:
         own = [assessed[link] for link in {i.link for i in saga.items()} if link in assessed]
         missing += [f"{saga.name}: {line}" for line in _labels(saga, own)]
-        story = _story(saga, observed.stories)
+        told = _stories(saga, observed.stories)
         release = _release(saga, observed.releases)
-        stories += [story] if story else []
+        stories += told
         releases += [release] if release else []
         missing += [
-            f"{saga.name}: {line}" for line in (*_story_gaps(saga, story), *_release_gaps(saga, release))
+            f"{saga.name}: {line}" for line in (*_story_gaps(saga, told), *_release_gaps(saga, release))
         ]
     return Summary(
         shown=len(shown),
@@ -85,12 +85,15 @@ def _counts(shown: Sequence[Item], observed: Observed) -> Iterator[str]:
 
 
 def _verdicts(shown: Sequence[Item], assessed: dict[str, Assessment]) -> Iterator[str]:
-    """A verdict for each address, in its last wording, as the saga wants it, with the words that prove it."""
+    """A verdict for each address, on its last wording, as the saga wants it, with the words that prove it."""
+    titles = {(item.feed, item.link): item.title for item in shown}
     for item in {item.link: item for item in shown}.values():
         verdict = assessed.get(item.link)
         if verdict is None:
             yield f"no verdict on “{item.title}” ({item.link})"
             continue
+        if verdict.title not in {title for (_, link), title in titles.items() if link == item.link}:
+            yield f"the verdict on {item.link} is on an older title: “{verdict.title}”"
         label = verdict.relevance.label
         if (item.relevance == "core") != (label == "core") and item.relevance != "peripheral":
             yield f"“{item.title}” is called {label}, not {item.relevance}"
@@ -112,21 +115,19 @@ def _labels(saga: Saga, verdicts: Sequence[Assessment]) -> Iterator[str]:
     yield from (f"no verdict finds the event {name}" for name in saga.expect.events if name not in events)
 
 
-def _story(saga: Saga, stories: Iterable[Story]) -> Story | None:
-    """The story that comes nearest to the expected one: by languages, then by articles."""
+def _stories(saga: Saga, stories: Iterable[Story]) -> list[Story]:
+    """What is told of the saga's product, in order: a rumour and a release weeks later are two stories."""
     want = saga.expect.story
-    about = [s for s in stories if want.actor in s.actors and want.product in s.products]
-    return max(about, key=lambda s: (len({*s.languages} & {*want.languages}), len(s.articles)), default=None)
+    about = [s for s in stories if s.articles and want.actor in s.actors and want.product in s.products]
+    return sorted(about, key=lambda s: (s.first_published_at, s.story_id))
 
 
-def _story_gaps(saga: Saga, story: Story | None) -> Iterator[str]:
+def _story_gaps(saga: Saga, stories: Sequence[Story]) -> Iterator[str]:
     want = saga.expect.story
-    if story is None:
+    if not stories:
         yield f"no story about {want.product} of {want.actor}"
-        return
-    lacking = sorted({*want.languages} - {*story.languages})
-    if lacking:
-        yield f"the story about {want.product} has no article in {', '.join(lacking)}"
+    elif not any({*want.languages} <= {*story.languages} for story in stories):
+        yield f"no story about {want.product} has articles in {', '.join(want.languages)}"
 
 
 def _release(saga: Saga, releases: Iterable[Release]) -> Release | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from pipeline.stack import state
 from pipeline.stack.home import Home
@@ -28,12 +30,14 @@ def down(path: Path, timeout: float = 90.0) -> list[Ended]:
     if pid := home.holder():
         ended = [Ended(service.name, service.pid) for service in state.status(path).services if service.pid]
         ended.append(Ended("supervisor", pid))
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
         give_up = time.monotonic() + timeout
         while home.holder() == pid and time.monotonic() < give_up:
             time.sleep(0.05)
         if home.holder() == pid:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     if home.path.exists():
         with home.locked(wait=10):
             ended += [left for left in sweep(home) if left not in ended]
@@ -52,6 +56,8 @@ def reset(path: Path) -> None:
         for place in (home.postgres, home.kafka, home.prefect, home.work, home.logs):
             if place.exists():
                 shutil.rmtree(place)
+        home.kafka_cluster.unlink(missing_ok=True)
+        home.state.unlink(missing_ok=True)
 
 
 def logs(path: Path, service: str, lines: int = 50, *, follow: bool = False) -> Iterator[str]:
@@ -89,19 +95,32 @@ def spawn_detached(
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        give_up = time.monotonic() + timeout
-        while True:
-            ended = process.poll()
-            for line in lines:
-                on_line(line.rstrip("\n"))
-            seen = state.status(path)
-            if seen.phase is Phase.READY and seen.pid == process.pid:
-                return seen
-            if ended is not None:
-                raise StackError(f"the stack did not start (exit code {ended}); see above, or {log}")
-            if time.monotonic() > give_up:
-                process.terminate()
-                raise StackError(
-                    f"the stack was not ready after {timeout:.0f} s and was told to stop; see {log}"
-                )
-            time.sleep(0.1)
+        try:
+            return _await_ready(home, process, lines, on_line, timeout)
+        except BaseException:
+            process.terminate()
+            raise
+
+
+def _await_ready(
+    home: Home,
+    process: subprocess.Popen[bytes],
+    lines: TextIO,
+    on_line: Callable[[str], None],
+    timeout: float,
+) -> Status:
+    give_up = time.monotonic() + timeout
+    while True:
+        ended = process.poll()
+        for line in lines:
+            on_line(line.rstrip("\n"))
+        seen = state.status(home.path)
+        if seen.phase is Phase.READY and seen.pid == process.pid:
+            return seen
+        if ended is not None:
+            raise StackError(f"the stack did not start (exit code {ended}); see above, or {lines.name}")
+        if time.monotonic() > give_up:
+            raise StackError(
+                f"the stack was not ready in {timeout:.0f} s and is told to stop; see {lines.name}"
+            )
+        time.sleep(0.1)

@@ -37,6 +37,7 @@ class Home:
         self.logs = self.path / "logs"
         self.postgres = self.path / "postgres"
         self.kafka = self.path / "kafka"
+        self.kafka_cluster = self.path / "kafka.cluster"
         self.prefect = self.path / "prefect"
         self.work = self.path / "work"
         # What the environment of each of the stack's processes says, to be found by when its parent is gone.
@@ -147,12 +148,16 @@ def _free_port(remembered: int, taken: set[int]) -> int:
     raise StackError(f"no free port between {PORT_RANGE[0]} and {PORT_RANGE[1]} on 127.0.0.1")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file for the user alone; a reader sees the old text or the new, never a part."""
+def write_private(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file for the user alone; a reader sees the old text or the new, never a part.
+
+    If `durable`, that holds after a power cut, too, at the price of waiting for the disk.
+    """
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     part.replace(path)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
-import subprocess
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.stack import jars
 from pipeline.stack.home import Home, write_private
 from pipeline.stack.probes import kafka_answers
-from pipeline.stack.process import child_environment
+from pipeline.stack.process import run_to_end
 from pipeline.stack.unit import Report
 from pipeline.stack.values import Service, StackError
 
@@ -96,12 +95,12 @@ def build(home: Home, port: int, controller_port: int, cache: Path, report: Repo
     )
     (home.kafka / "log4j2.yaml").write_text(_LOGGING, encoding="ascii")
     _configure(home.kafka / "server.properties", port, controller_port, "data")
-    if (home.kafka / "data").exists():
-        _check_cluster(home)
-    else:
+    data = home.kafka / "data"
+    if not data.exists() and not home.kafka_cluster.exists():
         report("formatting its storage")
         _configure(home.kafka / "format.properties", port, controller_port, "data.new")
         _format(home, jvm, broker)
+    _check_cluster(home, data)
     return broker
 
 
@@ -123,41 +122,31 @@ def _configure(file: Path, port: int, controller_port: int, data: str) -> None:
 
 def _format(home: Home, jvm: list[str], broker: Service) -> None:
     """Format at another place first: half a formatted folder looks like a whole one."""
-    data, fresh = home.kafka / "data", home.kafka / "data.new"
+    fresh = home.kafka / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     # Kafka's own form of an id: 22 letters of URL-safe base64, the first of which may not be a dash.
     cluster = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii")[1:22]
-    write_private(home.kafka / "cluster.id", cluster)
-    done = subprocess.run(
-        [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties"],
-        env=child_environment(os.environ, home, broker),
-        cwd=home.kafka,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise StackError(
-            f"Kafka's storage tool failed in {fresh}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
-        )
-    fresh.replace(data)
+    command = [*jvm, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties"]
+    run_to_end(home, replace(broker, command=command), "Kafka's storage tool")
+    fresh.replace(home.kafka / "data")
 
 
-def _check_cluster(home: Home) -> None:
-    """Another cluster's data would come with other offsets than the database remembers."""
-    data = home.kafka / "data"
+def _check_cluster(home: Home, data: Path) -> None:
+    """Other data would come with other offsets than the database remembers: is it still what it was?"""
     try:
         lines = (data / "meta.properties").read_text(encoding="iso-8859-1").splitlines()
         found = dict(line.split("=", 1) for line in lines if "=" in line)["cluster.id"]
-        ours = (home.kafka / "cluster.id").read_text(encoding="ascii")
     except (FileNotFoundError, KeyError) as error:
         raise StackError(
-            f"{data} cannot be told to be this stack's Kafka data: {error}. Put back what belongs there, "
-            "or start afresh with `racewire stack reset`."
+            f"{data} holds no Kafka cluster's data any more ({error!r}), but the database has seen its "
+            "records. Put the data back, or start afresh with `racewire stack reset`."
         ) from error
-    if found != ours:
+    if not home.kafka_cluster.exists():
+        write_private(home.kafka_cluster, found)
+    remembered = home.kafka_cluster.read_text(encoding="ascii")
+    if found != remembered:
         raise StackError(
-            f"{data} belongs to Kafka cluster {found}, and this stack's is {ours}: offsets in the database "
-            "would point to other records. Put back the data that belongs there, or, after a backup, start "
-            "afresh with `racewire stack reset`."
+            f"{data} belongs to Kafka cluster {found}, and this stack's is {remembered}: offsets in the "
+            "database would point to other records. Put back the data that belongs there, or, after a "
+            "backup, start afresh with `racewire stack reset`."
         )

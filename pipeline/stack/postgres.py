@@ -6,17 +6,17 @@ The wheel's own wrapper is not used: it starts a daemon without TCP that trusts 
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from pipeline.stack.home import Home
-from pipeline.stack.process import child_environment, launched
+from pipeline.stack.process import run_to_end
 from pipeline.stack.unit import Report
 from pipeline.stack.values import Service, StackError
 
@@ -81,15 +81,21 @@ def _programs() -> Path:
 
 def _check_version(data: Path, programs: Path) -> None:
     """A data directory is readable by its own major version only."""
-    version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    try:
+        version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise StackError(
+            f"{data} holds no PostgreSQL data. Put back what belongs there, or start afresh with "
+            "`racewire stack reset`."
+        ) from error
     command = [str(programs / "postgres"), "--version"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     installed = answer.split()[-1].split(".")[0]
     if version != installed:
         raise StackError(
             f"{data} was written by PostgreSQL {version}, and {installed} is installed. To keep the data, "
-            "dump it with the racewire release that wrote it (pg_dumpall) and load it into a new one; to start "
-            "afresh, run `racewire stack reset`."
+            "dump it with the racewire release that wrote it (pg_dumpall) and load it into a new one; to "
+            "start afresh, run `racewire stack reset`."
         )
 
 
@@ -109,16 +115,7 @@ def _initialise(home: Home, server: Service, programs: Path, data: Path) -> None
         *("--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"),  # the same on every machine
         "--no-instructions",
     ]
-    done = subprocess.run(
-        launched(command, signal.SIGTERM, fresh),
-        env=child_environment(os.environ, home, server),
-        cwd=home.postgres,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise StackError(f"PostgreSQL's initdb failed in {fresh}:\n{(done.stdout + done.stderr).strip()}")
+    run_to_end(home, replace(server, command=command, own=fresh), "PostgreSQL's initdb")
     fresh.replace(data)
 
 

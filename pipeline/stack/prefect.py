@@ -27,13 +27,13 @@ def server(home: Home, port: int, database_url: str | None) -> Service:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         # A deployment's first runs are planned by the loop over recently changed deployments, later ones by
-        # the other loop: both often enough for schedules of a few seconds. And few runs ahead, since those
-        # of the past are all run at once when the stack comes back.
+        # the other loop: both often enough for schedules of a few seconds. And few runs ahead, since all that
+        # are overdue run at once when the stack comes back.
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "10",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10S",
         "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "2",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT30S",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "10",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "5",
     }
     return Service(
         "prefect",

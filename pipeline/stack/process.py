@@ -15,10 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import psutil
+from collections.abc import Mapping
 
 from pipeline.stack import launch
 from pipeline.stack.home import Home
@@ -43,10 +40,24 @@ def child_environment(inherited: Mapping[str, str], home: Home, service: Service
     return {**kept, "PYTHONUNBUFFERED": "1", **service.env, MARK: mark}
 
 
-def launched(command: Sequence[str], stop_signal: signal.Signals, own: Path | None = None) -> list[str]:
-    """The command line that runs the command tied to the calling thread; if it owns a folder, not as root."""
-    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(stop_signal))]
-    return [*launcher, str(own) if own else "-", *command]
+def launched(service: Service) -> list[str]:
+    """The command line that ties the service to the calling thread; if it owns a folder, not as root."""
+    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(service.stop_signal))]
+    return [*launcher, str(service.own or "-"), *service.command]
+
+
+def run_to_end(home: Home, service: Service, what: str) -> None:
+    """Run a service's tool and wait for it. Raises StackError with what it said when it fails."""
+    done = subprocess.run(
+        launched(service),
+        env=child_environment(os.environ, home, service),
+        cwd=service.cwd or home.work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StackError(f"{what} failed ({done.returncode}):\n{(done.stdout + done.stderr).strip()[-3000:]}")
 
 
 class Child:
@@ -61,7 +72,7 @@ class Child:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                launched(service.command, service.stop_signal, service.own),
+                launched(service),
                 env=child_environment(os.environ, home, service),
                 cwd=service.cwd or home.work,
                 stdin=subprocess.DEVNULL,
@@ -105,6 +116,8 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
     Politely first: each gets its service's stop signal, and SIGKILL after a while. Raises StackError for what
     does not go.
     """
+    import psutil  # of the extra `stack`: production's commands come without it
+
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[psutil.Process, Ended] = {}
     signals: dict[psutil.Process, int] = {}
@@ -119,8 +132,18 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL if killing else signals[process])
-        _, left = psutil.wait_procs(left, timeout=_SWEEP_GRACE)
+        give_up = time.monotonic() + _SWEEP_GRACE
+        while (left := [process for process in left if _is_alive(process)]) and time.monotonic() < give_up:
+            time.sleep(0.02)
     if left:
         pids = [process.pid for process in left]
         raise StackError(f"processes {pids} of {home.path} do not end, not even by SIGKILL")
     return list(found.values())
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Asked instead of waited for: waiting would take the exit code of our own children from who needs it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

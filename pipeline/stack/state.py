@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,8 @@ class Status:
     """When the phase began, in seconds since 1970."""
     message: str = ""
     services: tuple[ServiceStatus, ...] = ()
-    endpoints: Endpoints | None = field(default=None)
-    """Where the servers are, as soon as that is settled."""
+    endpoints: Endpoints | None = None
+    """Where the servers are, from when they answer until they are told to stop."""
 
     def to_json(self, *, with_password: bool = False) -> dict[str, Any]:
         """A dict of JSON values. The password of the database is `***` unless asked for."""
@@ -98,7 +98,7 @@ class Status:
 
 def write(home: Home, status: Status) -> None:
     """Only the holder of the lock may."""
-    write_private(home.state, json.dumps(status.to_json(with_password=True), indent=1))
+    write_private(home.state, json.dumps(status.to_json(with_password=True), indent=1), durable=False)
 
 
 def read(home: Home) -> Status:
@@ -129,6 +129,5 @@ def status(path: Path) -> Status:
 
 
 def endpoints(path: Path) -> Endpoints | None:
-    """Where the servers of the running stack are, from when they answer until they are told to stop."""
-    seen = status(path)
-    return seen.endpoints if seen.phase in (Phase.STARTING, Phase.READY) else None
+    """Where the servers of the running stack are, or None while they do not answer."""
+    return status(path).endpoints

@@ -1,5 +1,4 @@
-"""The one supervisor: brings the servers and the applications up in order, keeps them up, and takes all of
-it down.
+"""The one supervisor: brings servers and applications up in order, keeps them up, and takes all of it down.
 
 One thread owns every child, from the first start to the last stop: the kernel ties a child's life to the
 thread that started it, and what only one thread does needs no locks. The main thread waits, prepares what
@@ -32,7 +31,6 @@ Progress = Callable[[str, str], None]
 """Takes the name of a service (or `stack`) and what it is doing or waiting for."""
 
 _TICK = 0.05
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Interrupted(BaseException):
@@ -105,7 +103,9 @@ class Supervisor:
                 self._asked_to_stop = True
                 raise _Interrupted
 
-        handlers = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+        # Ignored by nohup, a hangup stays ignored.
+        hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+        handlers = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM, *hangup)}
         self._interrupt_main = True
         try:
             with contextlib.suppress(_Interrupted), self.running() as endpoints:
@@ -118,8 +118,8 @@ class Supervisor:
         else:
             return 0
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            for one, handler in handlers.items():
+                signal.signal(one, handler)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Endpoints]:
@@ -142,10 +142,11 @@ class Supervisor:
     def _come_up(self) -> Endpoints:
         """The main thread's part of the start."""
         try:
-            endpoints = self._wait_for(lambda: self._endpoints)
+            # What it waits for has been written down by then, for other processes to act on.
+            endpoints = self._wait_for(lambda: self._seen.endpoints if self._seen else None)
             self._prepare(endpoints)
             self._wanted = self._apps(endpoints)
-            self._wait_for(lambda: self._phase is Phase.READY or None)
+            self._wait_for(lambda: (self._seen is not None and self._seen.phase is Phase.READY) or None)
         except Exception as error:
             self._failure = self._failure or error  # for the state to say why the stack ended
             raise
@@ -174,28 +175,26 @@ class Supervisor:
             self._end()
 
     def _begin(self) -> None:
-        """Clear away what a killed supervisor left, settle the ports, and say which servers are to come
-        up."""
-        self._home.create()
+        """Clear away what a killed supervisor left, settle the ports, say which servers are to come up."""
+        home, outside = self._home, self._outside
+        home.create()
         self._tell()
-        if left := sweep(self._home):
+        if left := sweep(home):
             self._on_progress("stack", f"ended {len(left)} processes that an earlier run left behind")
-        await_outside(self._outside, lambda: self._asked_to_stop)
-        home, outside, ports = self._home, self._outside, self._home.choose_ports(self._ports)
-        if outside.database_url is None:
+        await_outside(outside, lambda: self._asked_to_stop)
+        ports = home.choose_ports(self._ports)
+        if not outside.database_url:
             self._units.append(Unit(home, "postgres", partial(postgres.build, home, ports.postgres)))
-        if outside.kafka_bootstrap is None:
+        if not outside.kafka_bootstrap:
             build = partial(kafka.build, home, ports.kafka, ports.kafka_controller, self._cache)
             self._units.append(Unit(home, "kafka", build))
-        if outside.prefect_api_url is None:
-            needs, database = frozenset[str](), None
-            if outside.database_url is None:
-                # An outside database is for the articles; nobody said that Prefect may make its tables there.
-                needs, database = (
-                    frozenset({"postgres"}),
-                    postgres.url(home, ports.postgres, "prefect", "asyncpg"),
-                )
-            server = prefect.server(home, ports.prefect, database)
+        if not outside.prefect_api_url:
+            # Not in an outside database: nobody said that Prefect may make its tables there.
+            own_database = (
+                None if outside.database_url else postgres.url(home, ports.postgres, "prefect", "asyncpg")
+            )
+            server = prefect.server(home, ports.prefect, own_database)
+            needs = frozenset({"postgres"} if own_database else ())
             self._units.append(Unit(home, "prefect", partial(_as_it_is, server), needs))
         self._planned = Endpoints(
             outside.database_url or postgres.url(home, ports.postgres),
@@ -215,6 +214,7 @@ class Supervisor:
             unit.step(frozenset(other.name for other in self._units if other.state is State.READY))
         if self._phase is Phase.STARTING and all(unit.state is State.READY for unit in self._units):
             self._endpoints = self._planned
+            self._tell()
             if self._complete:
                 self._enter(Phase.READY, f"ready in {time.monotonic() - self._began:.1f} s")
         self._tell()
@@ -232,17 +232,19 @@ class Supervisor:
             with contextlib.suppress(Exception):
                 self._tell()
             time.sleep(_TICK)
+        try:
+            sweep(self._home)  # grandchildren, and the helpers of servers that were still being prepared
+        except Exception as error:
+            self._failure = self._failure or error
         with contextlib.suppress(Exception):
-            # Grandchildren, and the helpers of servers that were still being prepared.
-            sweep(self._home)
             if self._failure:
-                self._enter(Phase.FAILED, str(self._failure), told=True)
+                self._enter(Phase.FAILED, str(self._failure))
             else:
                 self._enter(Phase.STOPPED, f"stopped in {time.monotonic() - began:.1f} s")
 
-    def _enter(self, phase: Phase, message: str, *, told: bool = False) -> None:
+    def _enter(self, phase: Phase, message: str) -> None:
         self._phase, self._since, self._message = phase, time.time(), message
-        if not told:
+        if phase is not Phase.FAILED:  # whoever catches the error tells it
             self._on_progress("stack", message)
         self._tell()
 
@@ -255,7 +257,7 @@ class Supervisor:
             self._since,
             self._message,
             (*self._outside_services, *(unit.status() for unit in self._units)),
-            self._endpoints,
+            self._endpoints if self._phase in (Phase.STARTING, Phase.READY) else None,
         )
         if seen == self._seen:
             return

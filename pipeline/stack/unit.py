@@ -83,6 +83,9 @@ class Unit:
             self.state, self._message = State.STOPPED, message
 
     def _report(self, message: str) -> None:
+        """Called from the thread that prepares, before each of its steps."""
+        if self.state is not State.PREPARING:
+            raise StackError(f"{self.name} was stopped while it was being prepared")
         self._message = message
 
     def _start(self, service: Service) -> None:

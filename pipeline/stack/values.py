@@ -90,4 +90,6 @@ class Ended(NamedTuple):
 
 def redact(url: str) -> str:
     """The URL with `***` in the place of its password."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", url)
+    # Up to the last @: a password may hold one, and hiding too much does no harm.
+    url = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?<=\bpassword=)[^&\s]*", "***", url)

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -87,6 +89,15 @@ def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, 
     """Insert rows whose primary key is not there yet."""
     if values:
         tx.execute(insert_rows(model, values).on_conflict_do_nothing())
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are at the newest revision this version has."""
+    with as_file(files("pipeline.store") / "migrations") as scripts, engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        head = ScriptDirectory.from_config(config).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision() == head
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

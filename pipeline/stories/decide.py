@@ -3,7 +3,7 @@
 No clock: the only time is the articles' own `published_at`, so that a replay decides the same. Guaranteed:
 
 - the order inside a batch does not matter (of an article that comes twice, the last one counts);
-- a stream sorted by `published_at` gives the same stories wherever it is cut into batches;
+- a stream of articles sorted by date and id gives the same stories wherever it is cut into batches;
 - an assessment that was decided before changes nothing.
 
 An article that comes late may found a story of its own that it would have shared had it come in time.
@@ -59,6 +59,7 @@ class _Board:
         self._before = {m.article.article_id: m for m in state.members}
         self._home: dict[str, Member] = {}
         self._stories: dict[str, dict[str, Member]] = defaultdict(dict)
+        self._centres: dict[str, Member] = {}
         self._of_actor: dict[str, set[str]] = defaultdict(set)  # a sieve; may name too many
         self._known = {r.release_id: r for r in state.releases}
         self._releases = dict(self._known)
@@ -80,7 +81,7 @@ class _Board:
         if new == old:
             return  # nothing that counts has changed: no article moves by itself
         if old and len(self._stories[old.story_id]) > 1:
-            middle = centre(self._stories[old.story_id].values())
+            middle = self._centres[old.story_id]
             if middle == old or fit(middle, new, self._settings) is not None:
                 self._put(new)  # a corrected title must not tear a story apart
                 return
@@ -110,12 +111,10 @@ class _Board:
         """A story's new state, None where it is the old one."""
         members = self._stories[story_id].values()
         before = [m for m in self._before.values() if m.story_id == story_id]
-        old = story(before) if before else None
         if members:
             new = story(members)
-            return new if new != old else None
-        if old is None:
-            return None  # founded and left in the same batch: nobody has seen it
+            return None if before and new == story(before) else new
+        old = story(before)
         heir = self._home.get(old.articles[-1].article_id)
         return replace(old, articles=[], merged_into=heir.story_id if heir else None)
 
@@ -124,21 +123,23 @@ class _Board:
         near = {story_id for actor in new.actors for story_id in self._of_actor[actor]}
         found = []
         for story_id in near:
-            members = self._stories[story_id]
-            if members:
-                middle = centre(members.values())
-                how = fit(middle, new, self._settings)
-                if how is not None:
-                    found.append((-how, middle.article.published_at, story_id))
+            middle = self._centres.get(story_id)
+            how = fit(middle, new, self._settings) if middle else None
+            if middle and how is not None:
+                found.append((-how, middle.article.published_at, story_id))
         return min(found)[2] if found else None
 
     def _put(self, member: Member) -> None:
         self._home[member.article.article_id] = member
         self._stories[member.story_id][member.article.article_id] = member
+        self._centres[member.story_id] = centre(self._stories[member.story_id].values())
         for actor in member.actors:
             self._of_actor[actor].add(member.story_id)
 
     def _take(self, member: Member | None) -> None:
         if member:
             del self._home[member.article.article_id]
-            del self._stories[member.story_id][member.article.article_id]
+            rest = self._stories[member.story_id]
+            del rest[member.article.article_id], self._centres[member.story_id]
+            if rest:
+                self._centres[member.story_id] = centre(rest.values())

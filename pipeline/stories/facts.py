@@ -38,8 +38,9 @@ def release_id_of(actor: str, product: str) -> str:
 
 
 def movers(assessment: Assessment) -> tuple[str, ...]:
-    """Whose development it is. A state that acts on the movers' behalf is one of them by its role."""
-    return tuple(a.id for a in assessment.actors if a.role == "mover")
+    """Whose development it is; the first actor where no role says so, since it is always somebody's."""
+    found = tuple(a.id for a in assessment.actors if a.role == "mover")
+    return found or acting(assessment)[:1]
 
 
 def acting(assessment: Assessment) -> tuple[str, ...]:
@@ -48,11 +49,14 @@ def acting(assessment: Assessment) -> tuple[str, ...]:
     return found or tuple(a.id for a in assessment.actors)
 
 
-def subjects(assessment: Assessment) -> tuple[Product, ...]:
-    """The products an article is about: acting actors' in its title, else the first one of a mover."""
-    actors, own = acting(assessment), movers(assessment)
-    titled = [p for p in assessment.products if _in_title(p) and (p.actor is None or p.actor in actors)]
-    return tuple(titled or [p for p in assessment.products if p.actor in own][:1])
+def titled(assessment: Assessment) -> tuple[Product, ...]:
+    """The products an article is about: those in its title that are not a bystander's."""
+    actors = acting(assessment)
+    return tuple(
+        p
+        for p in assessment.products
+        if (p.actor is None or p.actor in actors) and any(s.field == "title" for s in p.spans)
+    )
 
 
 def member_of(assessment: Assessment, story_id: str) -> Member:
@@ -70,15 +74,22 @@ def member_of(assessment: Assessment, story_id: str) -> Member:
         ),
         movers=movers(assessment),
         actors=acting(assessment),
-        products=unique(p.name for p in subjects(assessment)),
+        products=unique(p.name for p in titled(assessment)),
         events=tuple(e.id for e in assessment.events),
     )
+
+
+def advance(status: str, told: str) -> str:
+    """The status after one more article, `none` before the first: the newest wins, with two exceptions.
+
+    A rumour takes back nothing that was said firmly, and what has happened can only be withdrawn (`denied`):
+    what comes after that is about something else.
+    """
+    if status == "happened":
+        return "denied" if told == "denied" else status
+    return status if told == "none" or (told == "rumoured" and status != "none") else told
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:
     """The values once each, in the order in which they first came."""
     return tuple(dict.fromkeys(values))
-
-
-def _in_title(product: Product) -> bool:
-    return any(s.field == "title" for s in product.spans)

@@ -1,8 +1,9 @@
 """A story folded from its members: whoever has the members has the story."""
 
 from collections.abc import Collection
+from functools import reduce
 
-from pipeline.stories.facts import story_id_of, unique
+from pipeline.stories.facts import advance, story_id_of, unique
 from pipeline.stories.values import Member
 from schemas.messages import Story
 
@@ -21,7 +22,7 @@ def story(members: Collection[Member]) -> Story:
     """The state of a story with at least one member. Its version is 0: the store numbers states.
 
     The title is the oldest article's. Actors, products and events are the centre's first, then the others' by
-    age. The status is the newest that any article states.
+    age. The status advances article by article.
     """
     by_age = sorted(members, key=_age)
     told = [centre(members), *by_age]
@@ -32,7 +33,7 @@ def story(members: Collection[Member]) -> Story:
         actors=list(unique(a for m in told for a in m.actors)),
         products=list(unique(p for m in told for p in m.products)),
         events=list(unique(e for m in told for e in m.events)),
-        status=next((a.status for a in reversed(articles) if a.status != "none"), "none"),
+        status=reduce(advance, (a.status for a in articles), "none"),
         languages=list(unique(a.language for a in articles)),
         articles=articles,
         first_published_at=articles[0].published_at,

@@ -10,17 +10,19 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from pipeline.stories.facts import has_version, movers, release_id_of, subjects
-from schemas.messages import Assessment, Release, ReleaseStatement
+from pipeline.stories.facts import advance, has_version, movers, release_id_of, titled
+from schemas.messages import Assessment, Product, Release, ReleaseStatement
 
 _TELLING = ("release", "roadmap")
+_SENTENCE = 100  # characters: most sentences of the press are shorter than twice this
 
 
 def statements(assessment: Assessment) -> dict[str, Release]:
     """The releases an article speaks of, by id, each with its one statement.
 
-    Only a mover's own product with a version counts, one the article is about, where a release or what is
-    ahead is the main matter or the next to it: a rival's model in the last paragraph has stated nothing.
+    Only a mover's own product with a version counts, where a release or what is ahead is the main matter or
+    the next to it: those in the title, else the first one beside the words that carry status, event or date.
+    A rival's model, or one of old in the last paragraph, has stated nothing.
     """
     if assessment.relevance.label != "core" or assessment.status == "none":
         return {}
@@ -36,11 +38,15 @@ def statements(assessment: Assessment) -> dict[str, Release]:
         quote=_quote(assessment),
     )
     own = movers(assessment)
+    versions = [p for p in assessment.products if p.actor in own and has_version(p.name)]
+    meant = [p for p in versions if p in titled(assessment)] or [p for p in versions if _told(p, assessment)][
+        :1
+    ]
     found: dict[str, Release] = {}
-    for product in subjects(assessment):
-        if product.actor in own and has_version(product.name):
-            release_id = release_id_of(product.actor, product.name)
-            found[release_id] = release(release_id, product.actor, product.name, [statement])
+    for product in meant:
+        actor = str(product.actor)  # a mover's own, so never None
+        release_id = release_id_of(actor, product.name)
+        found[release_id] = release(release_id, actor, product.name, [statement])
     return found
 
 
@@ -65,17 +71,13 @@ def retell(known: Iterable[Release], assessment: Assessment) -> list[Release]:
 
 
 def release(release_id: str, actor: str, product: str, told: Iterable[ReleaseStatement]) -> Release:
-    """Fold statements into a state; without any, the status is `none`.
-
-    The newest statement wins, with two exceptions: a rumour takes back nothing that was said firmly, and
-    what has happened can only be withdrawn (`denied`); what comes after is about something else.
-    """
+    """Fold statements into a state; without any, the status is `none`."""
     ordered = sorted(told, key=lambda s: (s.published_at, s.article_id))
     status, expected, slips = "none", None, 0
     undated = False  # a delay was reported and counted, but not yet the new date
     for s in ordered:
-        if (status == "happened" and s.status != "denied") or (s.status == "rumoured" and status == "denied"):
-            continue
+        if status in ("happened", "denied") and advance(status, s.status) == status:
+            continue  # the matter is closed: dates told now are of something else
         later = s.expected is not None and expected is not None and _is_later(s.expected, expected)
         if later:
             slips += not undated  # the new date of a delay that was counted when it was reported
@@ -84,8 +86,7 @@ def release(release_id: str, actor: str, product: str, told: Iterable[ReleaseSta
             slips += 1
             undated = True
         expected = s.expected or expected
-        if s.status != "rumoured" or status == "none":
-            status = s.status
+        status = advance(status, s.status)
     return Release(
         release_id=release_id,
         actor=actor,
@@ -94,6 +95,17 @@ def release(release_id: str, actor: str, product: str, told: Iterable[ReleaseSta
         expected=expected,
         slips=slips,
         statements=ordered,
+    )
+
+
+def _told(product: Product, assessment: Assessment) -> bool:
+    """Whether a product stands within about a sentence of the words that carry the statement."""
+    carriers = [*assessment.status_spans, *assessment.events[0].spans]
+    carriers += assessment.expected.spans if assessment.expected else []
+    return any(
+        p.field == c.field and p.start - _SENTENCE < c.end and c.start < p.end + _SENTENCE
+        for p in product.spans
+        for c in carriers
     )
 
 

@@ -16,7 +16,7 @@ class Member(Struct, frozen=True, kw_only=True):
     """One article as it was placed in a story: all that later decisions need to know of it.
 
     `movers` are the actors whose development it is, `actors` adds partners and targets; `products` are those
-    the article is about (in its title, or owned by a mover), `events` has the main one first.
+    in its title that are not a bystander's, `events` has the main one first.
     """
 
     story_id: str

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,9 @@ class Poller:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
 
     def _poll(self, claimed: Sequence[tuple[Feed, FeedState]]) -> list[Poll]:
+        if not claimed:
+            return []
+        producer = self._producer  # first: without a broker there is no use in asking anybody
         now = datetime.now(UTC)
         fetched = fetch_all([(feed, state.conditions(now)) for feed, state in claimed], self._limits)
         outage = is_our_outage(fetched)
@@ -142,7 +146,7 @@ class Poller:
                 )
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
-            publish(self._producer, [self._record(a) for d in decisions for a in d.messages])
+            publish(producer, [self._record(a) for d in decisions for a in d.messages])
             states = [
                 next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
                 for r, d in zip(read, decisions, strict=True)
@@ -192,19 +196,24 @@ def registry_path(settings: configuration.Settings) -> Path:
     return settings.feeds_file or (own if own.exists() else registry.DEFAULT)
 
 
+def limits(settings: configuration.Settings) -> Limits:
+    """How servers are spoken to, with the operator's contact."""
+    contact = f" (+{settings.contact})" if settings.contact else ""
+    return Limits(user_agent=f"racewire/{version('racewire')}{contact}")
+
+
 @contextmanager
 def from_settings() -> Iterator[Poller]:
     """A poller as this process's settings say. Raises SettingsError, RegistryError."""
     settings = configuration.load()
     servers = configuration.servers(settings)
     shortest, longest = settings.feed_bounds
-    contact = f" (+{settings.contact})" if settings.contact else ""
     poller = Poller(
         connect(servers.database_url.get_secret_value()),
         servers.broker,
         topics(settings.topic_prefix)[ARTICLES],
         registry.load(registry_path(settings)),
-        limits=Limits(user_agent=f"racewire/0.1{contact}"),
+        limits=limits(settings),
         bounds=Bounds(floor=shortest, start=max(shortest, min(Bounds().start, longest)), ceiling=longest),
         batch=settings.poll_batch,
     )

@@ -149,6 +149,10 @@ def called(label: str) -> Callable[[Assessment], Assessment]:
             "16 addresses were shown, 15 articles came out",
         ),
         (replace(PERFECT, assessments=PERFECT.assessments[1:]), "no verdict on “xAI reportedly plans"),
+        (
+            replace(PERFECT, assessments=each(lambda a: changed(a, title="Old"))),
+            "on an older title",
+        ),
         (replace(PERFECT, assessments=each(called("none"))), "is called none, not core"),
         (replace(PERFECT, assessments=each(called("core"))), "is called core, not none"),
         (
@@ -166,7 +170,10 @@ def called(label: str) -> Callable[[Assessment], Assessment]:
             "finds the event roadmap",
         ),
         (replace(PERFECT, stories=[]), "no story about Grok 4"),
-        (replace(PERFECT, stories=[changed(story(), languages=["en"])]), "no article in de, zh"),
+        (
+            replace(PERFECT, stories=[changed(story(), languages=["en"])]),
+            "Grok 4 has articles in en, de, zh",
+        ),
         (replace(PERFECT, releases=[]), "no release line of Grok 4"),
         (replace(PERFECT, releases=[release(STEPS[::-1])]), "does not go rumoured → delayed → happened"),
         (replace(PERFECT, releases=[changed(release(), status="delayed")]), "ends as delayed, not happened"),

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from story_factory import START, assessment
 
 from pipeline.stories import Decision, Member, Settings, State, cluster, decide, lookup
 from pipeline.stories.facts import story_id_of
 from schemas.messages import Assessment, Story
+from tests.unit.stories.factory import START, assessment
 
 SETTINGS = Settings()
 
@@ -138,10 +138,11 @@ def test_a_story_tells_its_actors_products_events_languages_and_newest_status(me
         assessment("b", "阿里发布Qwen 3", day=2, language="zh", status="happened"),
         assessment("a", "Alibaba may bring Qwen 3 soon", status="rumoured", events=("roadmap",)),
         assessment("c", "How good is Qwen 3?", day=3, status="none", events=("benchmark",)),
+        assessment("d", "Is there more of Qwen 3 to come?", day=3.1, status="rumoured", events=("roadmap",)),
     )
     (story,) = memory.stories.values()
     assert story.title == "Alibaba may bring Qwen 3 soon"
-    assert [a.article_id for a in story.articles] == ["a", "b", "c"]
+    assert [a.article_id for a in story.articles] == ["a", "b", "c", "d"]
     assert (story.actors, story.products) == (["alibaba"], ["Qwen 3"])
     assert story.events == ["roadmap", "release", "benchmark"]
     assert story.languages == ["en", "zh"]
@@ -175,8 +176,10 @@ def test_a_story_left_empty_says_so_once(memory: Memory) -> None:
 
 def test_a_lone_article_that_fits_another_story_after_all_merges_into_it(memory: Memory) -> None:
     memory.take(assessment("a"))
-    memory.take(assessment("b", "Qwen 3", actors={"alibaba": "mover"}, products={}, events=("strategy",)))
-    (emptied,) = (s for s in memory.take(assessment("b", "Qwen 3")).stories if not s.articles)
+    memory.take(assessment("b", "A model week", products={}, events=("strategy",)))
+    (emptied,) = (
+        s for s in memory.take(assessment("b", "A model week with Qwen 3")).stories if not s.articles
+    )
     assert (emptied.story_id, emptied.merged_into) == (story_id_of("b"), story_id_of("a"))
     assert len(memory.stories[story_id_of("a")].articles) == 2
 

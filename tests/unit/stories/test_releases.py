@@ -5,10 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from story_factory import assessment
+from msgspec.structs import replace
 
 from pipeline.stories.releases import release, retell, statements
-from schemas.messages import Assessment, Release, ReleaseStatement
+from schemas.messages import Assessment, Release, ReleaseStatement, Span
+from tests.unit.stories.factory import assessment
 
 
 def told(*steps: tuple[str, str | None]) -> Release:
@@ -82,14 +83,20 @@ def test_who_states_nothing_about_a_release(silent: Assessment) -> None:
 def test_a_title_decides_which_products_are_meant() -> None:
     products: dict[str, str | None] = {"Qwen 2.5": "alibaba", "Qwen 3": "alibaba"}
     assert statements(assessment("a", products=products)).keys() == {"alibaba:qwen-3"}
-    assert statements(assessment("a", "Alibaba's new model", products=products)).keys() == {
-        "alibaba:qwen-2.5"
-    }
+
+
+@pytest.mark.parametrize(("start", "found"), [(60, {"alibaba:qwen-3"}), (600, set())])
+def test_in_the_text_only_the_product_beside_the_statement_counts(start: int, found: set[str]) -> None:
+    words = Span(field="text", start=start, end=start + 9, text="available")
+    untitled = replace(assessment("a", "Alibaba's new model is out"), status_spans=[words])
+    assert statements(untitled).keys() == found
 
 
 def test_the_quote_is_the_articles_own_words() -> None:
-    (state,) = statements(assessment("a")).values()
-    assert state.statements[0].quote == "Alibaba releases Qwen 3"
+    words = Span(field="title", start=8, end=16, text="releases")
+    for spans, quote in (([words], "releases"), ([], "Alibaba releases Qwen 3")):
+        (state,) = statements(replace(assessment("a"), status_spans=spans)).values()
+        assert state.statements[0].quote == quote
 
 
 def test_a_second_assessment_replaces_what_the_first_one_stated() -> None:
