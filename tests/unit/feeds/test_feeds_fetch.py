@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from feed_factory import a_feed
-from lying_server import LyingServer, http
 from msgspec.structs import replace
 
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.guard import is_public
 from pipeline.feeds.values import Fetched, Validators
+from tests.unit.feeds.feed_factory import a_feed
+from tests.unit.feeds.lying_server import LyingServer, http
 
 BODY = b"<rss/>" * 50
 LIMITS = Limits(user_agent="racewire-test (+mailto:desk@paper.example)", total=5, body=100_000)

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from feed_factory import NOW, a_candidate, a_feed, identified
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.feeds.language import Detector
 from pipeline.feeds.values import Candidate, Entry, Reject
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
 
 def test_an_entry_becomes_a_candidate() -> None:
