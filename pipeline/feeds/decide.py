@@ -117,6 +117,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         published_at=old.published_at,
         precision=old.precision,
         carriers=old.carriers | {feed.id},
+        published=old.published + 1,
         edits=old.edits + (candidate.title_digest == old.title_digest),
     )
     if feed.id == old.owner:
@@ -132,7 +133,9 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
     richer = ownership(candidate.text_length, feed.rank, feed.id) > old.order
     if article.revision == old.revision:
         # Nothing differs for a reader, so it is a sighting, but the better feed owns what comes next.
-        seen = replace(mine if richer else old, carriers=mine.carriers, edits=old.edits)
+        seen = replace(
+            mine if richer else old, carriers=mine.carriers, published=mine.published, edits=old.edits
+        )
         if feed.id in old.carriers and not richer:
             return outcome("unchanged", f"carried before, as {old.owner} has it"), None
         return outcome("sighting", f"the same content as {old.owner} carries"), seen
@@ -140,6 +143,6 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         why = f"{feed.id} carries it richer than {old.owner} and owns it now"
         return outcome("revision", why), mine
     if feed.id not in old.carriers:
-        seen = replace(old, carriers=mine.carriers)
+        seen = replace(old, carriers=mine.carriers, published=mine.published)
         return outcome("sighting", f"{old.owner} carries this article with richer text"), seen
     return outcome("unchanged", f"carried before; {old.owner} owns this article"), None

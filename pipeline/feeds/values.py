@@ -179,7 +179,7 @@ class Known(Value, frozen=True, kw_only=True):
     """What is remembered of an article, also after the article itself was cleaned up: the row that keeps
     what was seen once from coming back as new.
 
-    `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that changed
+    `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that changed
     the text alone. `published_at` and `precision` are the article's first, for feeds that give no date.
     """
 
@@ -192,6 +192,7 @@ class Known(Value, frozen=True, kw_only=True):
     published_at: datetime
     precision: str
     edits: int = 0
+    published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, upsert
@@ -48,11 +48,18 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
                 for f in sorted(feeds, key=lambda f: f.id)
             ],
         )
+        moved = FeedRow.feed["url"].astext != statement.excluded.feed["url"].astext
         changed = (FeedRow.feed != statement.excluded.feed) | FeedRow.removed_at.is_not(None)
         tx.execute(
             statement.on_conflict_do_update(
                 index_elements=[FeedRow.feed_id],
-                set_={"feed": statement.excluded.feed, "removed_at": None},
+                set_={
+                    "feed": statement.excluded.feed,
+                    "removed_at": None,
+                    # Another address is another server: what the old one said of validators or 410 is void.
+                    "state": case((moved, statement.excluded.state), else_=FeedRow.state),
+                    "next_poll_at": case((moved, func.now()), else_=FeedRow.next_poll_at),
+                },
                 where=changed,
             )
         )

@@ -36,8 +36,7 @@ from pipeline.store import feeds as memory
 from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
 from pipeline.workers.strategy import unavailable
-from schemas.codec import record
-from schemas.messages import Article
+from schemas.codec import OutRecord, record
 from schemas.topics import ARTICLES, Topic, topics
 
 log = logging.getLogger(__name__)
@@ -147,7 +146,7 @@ class Poller:
                 )
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
-            publish(producer, [self._record(a) for d in decisions for a in d.messages])
+            publish(producer, [r for d in decisions for r in self._records(d)])
             states = [
                 next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
                 for r, d in zip(read, decisions, strict=True)
@@ -164,9 +163,13 @@ class Poller:
         parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
 
-    def _record(self, article: Article) -> Any:
-        event_id = f"{article.article_id}:{article.revision}:{article.feed.id}"
-        return record(self._topic, article, time=article.observed_at, event_id=event_id)
+    def _records(self, decision: Decision) -> Iterator[OutRecord]:
+        """The decision's messages, numbered by article: published again, they have the same ids."""
+        numbers = {known.article_id: known.published for known in decision.memory}
+        for article in decision.messages:
+            number = numbers[article.article_id]
+            event_id = f"{article.article_id}:{number}:{article.revision}:{article.feed.id}"
+            yield record(self._topic, article, time=article.observed_at, version=number, event_id=event_id)
 
 
 def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -> Poll:

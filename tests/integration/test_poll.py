@@ -17,6 +17,7 @@ from pipeline.feeds.values import Feed
 from pipeline.store.database import connect
 from pipeline.workers import classifier
 from pipeline.workers.poller import Poller, totals
+from pipeline.workers.relay import event_id_of
 from schemas.topics import ARTICLES
 from tests.conftest import World
 from tests.feedserver import FeedServer, rss
@@ -85,6 +86,18 @@ def test_new_seen_corrected_and_gone(world: World, server: FeedServer) -> None:
     poll_all(poller(world, [feed(server, "b", "/b")]))
     assert world.scalar("SELECT count(*) FROM feeds WHERE removed_at IS NOT NULL") == 1
     assert world.scalar("SELECT count(*) FROM known_articles") == 2
+
+
+def test_an_edit_taken_back_is_news_again_and_another_address_is_asked_afresh(
+    world: World, server: FeedServer
+) -> None:
+    for title in ("One", "Two", "One"):
+        server.documents["/a"] = (rss(("/1", title, "t")), "text/xml")
+        poll_all(poller(world, [feed(server, "a", "/a")]), ["a"])
+    ids = [event_id_of(r.headers) for r in world.read(ARTICLES)]
+    assert len(set(ids)) == len(ids) == 3
+    server.documents["/b"] = server.documents["/a"]
+    assert poll_all(poller(world, [feed(server, "a", "/b")]))["unchanged"] == 1  # due at once, no validators
 
 
 def test_two_polls_at_once_publish_nothing_twice(world: World, server: FeedServer) -> None:
