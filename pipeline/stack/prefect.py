@@ -41,7 +41,7 @@ def server(home: Home, port: int, database_url: str | None) -> Service:
         env=_own_profile(home) | env,
         cwd=home.work,
         ready=lambda: prefect_answers(url) is None,
-        patience=180,  # the first start makes some hundred tables' worth of migrations
+        patience=300,  # the first start makes some hundred tables' worth of migrations
         grace=15,
         port=port,
     )

@@ -69,7 +69,7 @@ class Service:
     stands."""
     ready: Callable[[], bool] | None = None
     """Asked until it says yes; it must return within a second or two. None means ready once started."""
-    patience: float = 60.0
+    patience: float = 120.0
     """Seconds to become ready in."""
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
