@@ -21,7 +21,7 @@ def poll_batch(only: list[str] | None) -> list[Poll]:
         return one.poll_batch(only)
 
 
-@flow(name="poll", task_runner=ThreadPoolTaskRunner(max_workers=2))
+@flow(name="poll", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # their variance
 def poll(feeds: list[str] | None = None) -> dict[str, int]:
     """Poll the feeds that are due, or `feeds` whether due or not."""
     with poller.from_settings() as one:

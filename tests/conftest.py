@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: the embedded servers once a session, a fresh world a test."""
 
+import fcntl
 import os
 import secrets
 import threading
@@ -17,11 +18,10 @@ from pipeline.bus.connection import Broker
 from pipeline.bus.publish import publish
 from pipeline.bus.reading import read_to_end
 from pipeline.settings import Servers, Settings
-from pipeline.stack import AlreadyRunningError, Endpoints, Supervisor, endpoints
+from pipeline.stack import Endpoints, Supervisor, endpoints
 from pipeline.store.database import connect, migrate
 from schemas.codec import OutRecord
 from schemas.topics import Topic, topics
-from tests.until import until
 
 SHARED = Path(os.environ.get("RACEWIRE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -92,29 +92,26 @@ class World:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[tuple[Path, Endpoints]]:
-    """The embedded servers and their data folder: the first pytest process starts them, the others attach."""
+    """The embedded servers and their data folder: the first pytest process starts them, the others attach.
+
+    The locks go with their process, so a killed one blocks nobody.
+    """
     root = tmp_path_factory.getbasetemp()
-    home = (root if worker_id == "master" else root.parent) / "stack"
-    supervisor = Supervisor(home, on_progress=lambda *_: None)
-    try:
-        with supervisor.running() as found:
+    root = root if worker_id == "master" else root.parent
+    home = root / "stack"
+    with (root / "start.lock").open("w") as start, (root / "users.lock").open("w") as users:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        found = endpoints(home)
+        if found:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            fcntl.flock(start, fcntl.LOCK_UN)
             yield home, found
-            if worker_id != "master":
-                _wait_for_others(home)
-    except AlreadyRunningError:
-        (home / "users").mkdir(exist_ok=True)
-        mark = home / "users" / worker_id
-        mark.touch()
-        try:
-            yield home, until(lambda: endpoints(home), 180, "the embedded servers")
-        finally:
-            mark.unlink()
-
-
-def _wait_for_others(home: Path) -> None:
-    """The process that started the servers is the last to leave."""
-    users = home / "users"
-    until(lambda: not users.is_dir() or not any(users.iterdir()), 600, "the other test processes")
+            return
+        with Supervisor(home, on_progress=lambda *_: None).running() as found:
+            fcntl.flock(start, fcntl.LOCK_UN)
+            yield home, found
+            fcntl.flock(start, fcntl.LOCK_EX)  # who comes now waits, and starts the servers anew
+            fcntl.flock(users, fcntl.LOCK_EX)  # who is here may finish
 
 
 @pytest.fixture(scope="session")

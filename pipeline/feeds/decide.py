@@ -133,9 +133,8 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
     richer = ownership(candidate.text_length, feed.rank, feed.id) > old.order
     if article.revision == old.revision:
         # Nothing differs for a reader, so it is a sighting, but the better feed owns what comes next.
-        seen = replace(
-            mine if richer else old, carriers=mine.carriers, published=mine.published, edits=old.edits
-        )
+        owned = replace(mine, edits=old.edits) if richer else old
+        seen = replace(owned, carriers=mine.carriers, published=mine.published)
         if feed.id in old.carriers and not richer:
             return outcome("unchanged", f"carried before, as {old.owner} has it"), None
         return outcome("sighting", f"the same content as {old.owner} carries"), seen

@@ -179,8 +179,9 @@ class Known(Value, frozen=True, kw_only=True):
     """What is remembered of an article, also after the article itself was cleaned up: the row that keeps
     what was seen once from coming back as new.
 
-    `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that changed
-    the text alone. `published_at` and `precision` are the article's first, for feeds that give no date.
+    `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
+    included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
+    article's first, for feeds that give no date.
     """
 
     article_id: Id

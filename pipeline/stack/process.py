@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Mapping
 
+import psutil
+
 from pipeline.stack import launch
 from pipeline.stack.home import Home
 from pipeline.stack.values import Ended, Service, StackError
@@ -116,8 +118,6 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
     Politely first: each gets its service's stop signal, and SIGKILL after a while. Raises StackError for what
     does not go.
     """
-    import psutil  # of the extra `stack`: production's commands come without it
-
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[psutil.Process, Ended] = {}
     signals: dict[psutil.Process, int] = {}
