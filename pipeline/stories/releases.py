@@ -31,6 +31,8 @@ def statements(assessment: Assessment) -> dict[str, Release]:
     statement = ReleaseStatement(
         article_id=assessment.article_id,
         url=assessment.url,
+        title=assessment.title,
+        language=assessment.language,
         feed=assessment.feed,
         published_at=assessment.published_at,
         status=assessment.status,

@@ -96,6 +96,8 @@ def release(steps: list[tuple[str, str | None]] = STEPS) -> Release:
             ReleaseStatement(
                 article_id=f"a{number}",
                 url="https://paper.example/",
+                title="",
+                language="en",
                 feed="paper",
                 published_at=ITEMS[0].published,
                 status=status,

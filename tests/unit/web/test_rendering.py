@@ -53,6 +53,8 @@ def told(*said: tuple[str, str | None]) -> list[str]:
         ReleaseStatement(
             article_id=f"a{n}",
             url=f"https://paper.example/{n}",
+            title="",
+            language="en",
             feed="paper",
             published_at=datetime(2025, 4, 1 + n, tzinfo=UTC),
             status=status,
