@@ -34,6 +34,8 @@ def publish(producer: Any, records: Sequence[OutRecord], timeout: float = 35.0) 
     failed: the caller discards the producer, since later records of the same partition may be out or not.
     """
     placed: list[Place] = []
+    if not records:
+        return placed
     try:
         futures = [producer.send(r.topic, key=r.key, value=r.value, headers=list(r.headers)) for r in records]
         producer.flush(timeout)

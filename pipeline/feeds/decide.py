@@ -129,13 +129,17 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
             return outcome("unchanged", why), None
         return outcome("revision", "the feed that owns this article changed its text"), mine
 
-    # The same content changes no owner: to readers it would be a revision in which nothing differs.
-    same = article.revision == old.revision
-    richer = not same and ownership(candidate.text_length, feed.rank, feed.id) > old.order
+    richer = ownership(candidate.text_length, feed.rank, feed.id) > old.order
+    if article.revision == old.revision:
+        # Nothing differs for a reader, so it is a sighting, but the better feed owns what comes next.
+        seen = replace(mine if richer else old, carriers=mine.carriers, edits=old.edits)
+        if feed.id in old.carriers and not richer:
+            return outcome("unchanged", f"carried before, as {old.owner} has it"), None
+        return outcome("sighting", f"the same content as {old.owner} carries"), seen
     if richer and (candidate.title_digest != old.title_digest or old.edits < MAX_EDITS):
         why = f"{feed.id} carries it richer than {old.owner} and owns it now"
         return outcome("revision", why), mine
     if feed.id not in old.carriers:
-        seen = replace(old, carriers=old.carriers | {feed.id})
+        seen = replace(old, carriers=mine.carriers)
         return outcome("sighting", f"{old.owner} carries this article with richer text"), seen
     return outcome("unchanged", f"carried before; {old.owner} owns this article"), None

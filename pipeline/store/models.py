@@ -119,7 +119,7 @@ class AssessmentRow(Base):
     revision: Mapped[str]
     classifier: Mapped[str]
     label: Mapped[str]
-    published_at: Mapped[datetime]
+    published_at: Mapped[datetime] = mapped_column(index=True)
     body: Mapped[dict[str, Any]]
     written_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (

@@ -127,8 +127,9 @@ class Poller:
         if not claimed:
             return []
         producer = self._producer  # first: without a broker there is no use in asking anybody
+        asked = datetime.now(UTC)
+        fetched = fetch_all([(feed, state.conditions(asked)) for feed, state in claimed], self._limits)
         now = datetime.now(UTC)
-        fetched = fetch_all([(feed, state.conditions(now)) for feed, state in claimed], self._limits)
         outage = is_our_outage(fetched)
         read = [self._read(*pair, got, now) for pair, got in zip(claimed, fetched, strict=True)]
         with self._engine.begin() as tx:
