@@ -20,9 +20,8 @@ class BadAddressError(ValueError):
         self.reason = reason
 
 
-# Names that no server needs to find a page, by family: the campaign tags of Google, Matomo, HubSpot, AT
-# Internet and Webtrends; click ids of the ad networks; mailing lists; publishers' tags for "came from the
-# feed".
+# Names that no server needs to find a page: the campaign tags of Google, Matomo, HubSpot, AT Internet and
+# Webtrends; click ids of the ad networks; mailing lists; publishers' own tags for "came from the feed".
 _TRACKING = re.compile(
     r"(?:utm|mtm|pk|piwik|matomo|hsa|_hs|at|wt|oly)[_.].*|_hs(?:enc|mi)|wt\.mc"
     r"|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|li_fat_id|igsh|igshid|_ga|_gl"
@@ -59,9 +58,9 @@ _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 
 
 def absolute(link: str, base: str = "") -> SplitResult:
-    """The parts of an address in one spelling, without credentials. Raises `BadAddressError` where it is
-    none.
-    """
+    """The parts of an address in one spelling, without credentials. Raises `BadAddressError` if none."""
+    if len(link) > 2 * MAX_LENGTH:
+        raise BadAddressError("long-address", f"{link[:80]!r}… has {len(link)} characters")
     link = re.sub(r"[\x00-\x1f\x7f]+", "", link).strip()
     try:
         parts = urlsplit(urljoin(base, link))
@@ -96,9 +95,7 @@ def clean(link: str, base: str = "") -> str:
 
 @lru_cache(maxsize=4096)  # asked for several times while a document's entries are told apart
 def canonical(address: str) -> str:
-    """The identity of an address: equal for the addresses of one article. Raises `BadAddressError` as
-    `clean`.
-    """
+    """The identity of an address: equal for all addresses of one article. Raises as `clean` does."""
     parts = urlsplit(clean(address))
     host = _SAME_SITE_HOSTS.sub("", parts.netloc).removesuffix(":443").removesuffix(":80")
     path = _AMP_PATH.sub("", parts.path).rstrip("/")
@@ -107,9 +104,7 @@ def canonical(address: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """The host as DNS knows it, IPv6 addresses in brackets. Raises UnicodeError (a ValueError) where it is
-    none.
-    """
+    """The host as DNS knows it, IPv6 in brackets. Raises UnicodeError (a ValueError) where it is none."""
     if ":" in host:
         return f"[{host}]"
     if not host.isascii():

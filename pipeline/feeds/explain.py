@@ -52,8 +52,7 @@ class Explanation(Value, frozen=True, kw_only=True):
 
 
 def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datetime) -> Explanation:
-    """Explain the feed with id `target`, else the one at the URL `target`, else the document in the file
-    `target`.
+    """Explain the feed with the id `target`, else what is at that URL, else what is in that file.
 
     A host that is typed in is allowed to be private. Raises OSError where the file cannot be read.
     """

@@ -43,8 +43,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrency: int = 20
 
 
-class FetchError(Exception):
-    """Why a fetch failed: a code, and words for an operator. Does not leave this module."""
+class _FetchError(Exception):
+    """Why a fetch failed: a code, and words for an operator."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -85,11 +85,7 @@ async def _fetch(feed: Feed, validators: Validators, limits: Limits) -> Fetched:
     except httpcore.TimeoutException as error:
         phase = "connect" if isinstance(error, httpcore.ConnectTimeout) else "answer"
         reason, detail = "timeout", f"the server did not {phase} in time"
-    except FetchError as error:
-        reason, detail = error.reason, str(error)
-    except RefusedAddressError as error:
-        reason, detail = "refused-address", f"{error}; allow it by name in `allow_hosts` if it is meant"
-    except BadAddressError as error:
+    except (_FetchError, RefusedAddressError, BadAddressError) as error:
         reason, detail = error.reason, str(error)
     except httpcore.ConnectError as error:
         reason, detail = "connect", f"no connection: {error}"
@@ -106,8 +102,7 @@ async def _follow(
     """Request a feed and follow its redirects to an outcome."""
     url = feed.url
     for _ in range(limits.redirects + 1):
-        parts = absolute(url)
-        url = parts._replace(fragment="").geturl()
+        url = absolute(url)._replace(fragment="").geturl()
         timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read}
         async with pool.stream(
             "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
@@ -122,14 +117,14 @@ async def _follow(
                 body = await _read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
                 return _body_outcome(url, headers, body, validators)
             return _bodiless_outcome(url, response.status, headers, validators)
-    raise FetchError("too-many-redirects", f"more than {limits.redirects} redirects, the last to {url}")
+    raise _FetchError("too-many-redirects", f"more than {limits.redirects} redirects, the last to {url}")
 
 
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
     headers = [
         ("User-Agent", limits.user_agent),
         ("Accept", _ACCEPT),
-        ("Accept-Encoding", "gzip, deflate"),
+        ("Accept-Encoding", "gzip"),
     ]
     if validators.etag:
         headers.append(("If-None-Match", validators.etag))
@@ -177,9 +172,9 @@ def _bodiless_outcome(url: str, status: int, headers: dict[str, str], asked: Val
 
 
 def _validator(value: str | None) -> str | None:
-    return (
-        value if value and len(value) <= _MAX_VALIDATOR and value.isascii() and value.isprintable() else None
-    )
+    """A validator that can be sent back, or None."""
+    good = value is not None and len(value) <= _MAX_VALIDATOR and value.isascii() and value.isprintable()
+    return value if good else None
 
 
 def _retry_after(value: str) -> float | None:
@@ -193,27 +188,27 @@ def _retry_after(value: str) -> float | None:
 
 
 async def _read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
-    """Read and unpack a body of at most `limit` bytes. Raises `FetchError` where it is longer or broken."""
+    """Read and unpack a body of at most `limit` bytes. Raises `_FetchError` where it is longer or broken."""
     body = bytearray()
     unpack = _unpacker(encoding.strip().lower())
     async for chunk in stream:
         try:
             body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
         except zlib.error as error:
-            raise FetchError("broken-answer", f"the body is no {encoding}: {error}") from error
+            raise _FetchError("broken-answer", f"the body is no {encoding}: {error}") from error
         if len(body) > limit:
-            raise FetchError("too-large", f"the document is larger than {limit} bytes")
+            raise _FetchError("too-large", f"the document is larger than {limit} bytes")
     if unpack and not unpack.eof and body:
-        raise FetchError("broken-answer", f"the {encoding} body breaks off after {len(body)} bytes")
+        raise _FetchError("broken-answer", f"the {encoding} body breaks off after {len(body)} bytes")
     return bytes(body)
 
 
 def _unpacker(encoding: str) -> "zlib._Decompress | None":
     if encoding in ("", "identity"):
         return None
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: takes the gzip and the zlib header alike
-    raise FetchError("broken-answer", f"the body is packed as {encoding!r}, which was not asked for")
+    if encoding in ("gzip", "x-gzip"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header
+    raise _FetchError("broken-answer", f"the body is packed as {encoding!r}, which was not asked for")
 
 
 @cache

@@ -17,6 +17,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 class RefusedAddressError(Exception):
     """A host that leads only to addresses that are not public."""
 
+    reason = "refused-address"
+
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """A network backend that connects to checked addresses only. `allow_hosts` are free to be private."""
@@ -40,7 +42,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             addresses = [address for address in addresses if is_public(address)]
             if not addresses:
                 raise RefusedAddressError(
-                    f"{host} leads to {', '.join(refused)}, which is not a public address"
+                    f"{host} leads to {', '.join(refused)}, which is not public; "
+                    "if it is meant, name the host in the feed's `allow_hosts`"
                 )
         for address in addresses[:-1]:
             try:
@@ -69,9 +72,7 @@ def is_public(address: str) -> bool:
 
 
 async def _resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, in the resolver's order. Raises httpcore's `ConnectError` where there are
-    none.
-    """
+    """The addresses of a host, in the resolver's order. Raises `httpcore.ConnectError` if it has none."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

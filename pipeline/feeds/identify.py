@@ -20,7 +20,6 @@ from schemas.messages import Article
 # 96 bits: among a thousand million articles the chance of two with one id is below 1 in 10 ** 11.
 _DIGEST = 24
 
-
 # This many entries of one document, each with a guid and a title of its own, at one address: then the
 # address is a page that holds them all (a lab's release notes) and not theirs. Two are one article that was
 # announced twice.
@@ -94,9 +93,9 @@ def _addresses(feed: Feed, parsed: ParsedFeed) -> list[str | BadAddressError]:
         if isinstance(url, str) and entry.guid:
             guids[canonical(url)].add(entry.guid)
             titles[canonical(url)].add(entry.title)
-    site = _address(feed, Entry(link=parsed.site, title="site"), feed.url)
     pages = {page for page in guids if len(guids[page]) >= _SHARED and len(titles[page]) >= _SHARED}
-    if isinstance(site, str):
+    site = _web(parsed.site)
+    if site is not None:
         pages.add(canonical(site))
     return [
         _within(url, entry) if isinstance(url, str) and entry.guid and canonical(url) in pages else url
@@ -134,20 +133,22 @@ def _web(link: str) -> str | None:
 
 
 # What changes from poll to poll without the article changing: counters and relative times, in the registry's
-# languages. Numbers with any other word beside them (prices, versions, dates in the text) are content.
+# languages. Numbers with any other word beside them (prices, versions, dates, scores) are content.
+_NUMBER = r"\d[\d.,]*"
 _COUNTED = (
-    "comments?|views?|likes?|points?|shares?|reads?|votes?|replies|kommentare?|aufrufe|commentaires?|vues?"
-    "|comentarios?|visitas|lecturas|评论|條評論|条评论|阅读|浏览|点赞|分享|收藏|コメント|閲覧|いいね|댓글|조회수?|추천"
+    r"(?:comments?|views?|likes?|replies|kommentare?|aufrufe|commentaires?|vues?|comentarios?|visitas"
+    r"|lecturas)"
 )
-_AGO = (
-    r"\d+\s*(?:second|minute|hour|day|week)s?\s+ago"
+_COUNTED_CJK = r"(?:评论|評論|阅读|浏览|点赞|收藏|コメント|閲覧|いいね|댓글|조회수?|추천)"
+_VOLATILE = re.compile(
+    rf"\b{_NUMBER}\s*{_COUNTED}\b|\b(?:{_COUNTED}|points|votes|shares)\s*[:(]\s*{_NUMBER}"
+    rf"|{_COUNTED_CJK}\s*[:：(（]?\s*{_NUMBER}|{_NUMBER}\s*(?:条|條|次|件)?{_COUNTED_CJK}"
+    r"|\d+\s*(?:second|minute|hour|day|week)s?\s+ago"
     r"|\d+\s*(?:秒前|分钟前|分前|小时前|時間前|天前|日前|초 전|분 전|시간 전|일 전)"
     r"|vor\s+\d+\s+(?:sekunden?|minuten?|stunden?|tag(?:en)?)"
     r"|il\s+y\s+a\s+\d+\s+(?:secondes?|minutes?|heures?|jours?)"
-    r"|hace\s+\d+\s+(?:segundos?|minutos?|horas?|días?)"
-)
-_VOLATILE = re.compile(
-    rf"{_AGO}|\b\d[\d.,]*\s*(?:{_COUNTED})(?![^\W\d_])|(?:{_COUNTED})\s*[:：(（]?\s*\d[\d.,]*", re.IGNORECASE
+    r"|hace\s+\d+\s+(?:segundos?|minutos?|horas?|días?)",
+    re.IGNORECASE,
 )
 
 

@@ -1,5 +1,4 @@
-"""The language of an article: its script decides where it can, then a model restricted to the languages at
-hand.
+"""The language of an article: its script decides where it can, then a model restricted to what is at hand.
 
 The feed's language is the prior: it wins where the text is too short or too full of brand names to tell.
 """

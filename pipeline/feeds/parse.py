@@ -67,8 +67,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         return ParsedFeed(base=url, problem=problem, detail=detail)
     link = str(result.feed.get("link") or "")
     return ParsedFeed(
-        # RSS has no base of its own; a relative link there means the site, which can be another host than
-        # the feed's.
+        # RSS has no base of its own; a relative link there means the site, which can be on another host.
         base=url if result.version.startswith("atom") else _join(url, link),
         site=_join(url, link) if link else "",
         format=result.version,
@@ -78,9 +77,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
 
 
 def _decode(body: bytes, headers: dict[str, str]) -> bytes:
-    """The document in UTF-8 and declared as such. feedparser decides, except that a byte order mark is
-    believed.
-    """
+    """The document in UTF-8 and declared as such: by its byte order mark, else as feedparser decides."""
     for mark, encoding in _MARKS.items():
         if body.startswith(mark):
             document = body[len(mark) :].decode(encoding, "replace")

@@ -29,9 +29,8 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,40})(?=[\s/>])")
 _QUOTE_OR_END = re.compile(r"=\s*([\"'])|[<>]")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _SPACES = re.compile(r"\s+")
-# Controls, lone surrogates, non-characters, byte order marks, soft hyphens and zero-width spaces (which
-# break the words that a matcher looks for), and the directional overrides that make text read other than it
-# is.
+# Controls, lone surrogates, non-characters, byte order marks; soft hyphens and zero-width spaces, which break
+# the words that a matcher looks for; and directional overrides, which make text read other than it is.
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
 )
@@ -63,9 +62,7 @@ def from_plain(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def from_either(value: str, is_html: bool, limit: int = MAX_TEXT) -> str:
-    """Clean text of a value whose feed says that it is HTML or plain, which it gets wrong as often as
-    right.
-    """
+    """Clean text of a value that its feed calls HTML or plain, which it gets wrong as often as right."""
     if is_html or _LOOKS_LIKE_HTML.search(value):
         return from_html(value, limit)
     return from_plain(html.unescape(value), limit)

@@ -14,9 +14,8 @@ from schemas.messages import Article, FeedRef, Id, Language
 FeedKind = Literal["press", "lab", "research", "community"]
 
 FeedStatus = Literal["new", "ok", "empty", "failing", "gone"]
-"""`new`: never polled. `ok`: the last document had entries. `empty`: it was a feed without any.
-`failing`: no feed was had, for the reason in `FeedState.reason`. `gone`: the server said 410, polled no
-more.
+"""`new`: never polled. `ok`: the last document had entries. `empty`: it was a feed without any. `failing`: no
+feed was had, for the reason in `FeedState.reason`. `gone`: the server said 410, polled no more.
 """
 
 FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed"]
@@ -24,9 +23,7 @@ FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed"]
 OutcomeKind = Literal["article", "revision", "sighting", "unchanged", "reject"]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
-
-# One full answer a day costs a server next to nothing and bounds how long one that lies can hide its
-# articles.
+# One full answer a day costs a server next to nothing, and bounds how long a lying one can hide its articles.
 TRUST_VALIDATORS = timedelta(days=1)
 
 
@@ -85,9 +82,10 @@ class FeedState(Value, frozen=True, kw_only=True):
     next_poll_at: datetime | None = None
 
     def conditions(self, now: datetime) -> Validators:
-        """What to ask the next request with. Nothing after a failure, so that health is proven by a body;
-        and no server's validators when the last body is old, since there are servers that answer 304 for
-        good.
+        """The validators to ask with.
+
+        None after a failure, so that health is proven by a body. Not the server's own when the last body is
+        old, since there are servers that answer 304 for good.
         """
         if self.status not in ("ok", "empty") or self.last_body_at is None:
             return Validators()
@@ -141,8 +139,7 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     """A document as parsed. `entries` has one value for each entry of the document, in its order.
 
     `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
-    for a feed. `base` is the address against which relative links are resolved, `site` the page the feed is
-    of.
+    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of.
     """
 
     base: str
@@ -183,8 +180,7 @@ class Known(Value, frozen=True, kw_only=True):
     what was seen once from coming back as new.
 
     `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that changed
-    the text alone. `published_at` and `precision` are the article's first, kept for feeds that give no
-    date.
+    the text alone. `published_at` and `precision` are the article's first, for feeds that give no date.
     """
 
     article_id: Id

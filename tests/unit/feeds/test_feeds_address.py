@@ -25,6 +25,7 @@ SAME = [
     ("https://lab.example/%7Ex", "https://lab.example/~x"),
     ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
     ("https://www.google.com/url?rct=j&url=https://lab.example/a&ct=ga", "https://lab.example/a"),
+    ("https://www.google.com/url?q=" * 100 + "https://lab.example/a", "https://lab.example/a"),
 ]
 DIFFERENT = [
     ("https://lab.example/a", "https://lab.example/b"),
@@ -90,6 +91,8 @@ def test_published_address_is_absolute_and_keeps_what_finds_the_page(
         ("https://la<b.example/", "bad-address"),
         ("https://" + "ü" * 70 + ".example/", "bad-address"),
         ("https://lab.example/" + "a" * 2100, "long-address"),
+        ("https://lab.example/" + "ü" * 1000, "long-address"),
+        ("https://www.google.com/url?q=" * 100_000 + "https://lab.example/", "long-address"),
     ],
 )
 def test_what_is_no_address_is_refused_with_a_reason(link: str, reason: str) -> None:

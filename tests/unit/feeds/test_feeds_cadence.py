@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from feed_factory import NOW, a_candidate, a_feed
 from msgspec.structs import replace
 
 from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
 from pipeline.feeds.decide import decide
 from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, ParsedFeed, Validators
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
 
 BOUNDS = Bounds(floor=timedelta(minutes=10), start=timedelta(hours=1), ceiling=timedelta(hours=8))
 URL = "https://paper.example/feed.xml"

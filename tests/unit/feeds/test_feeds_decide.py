@@ -5,13 +5,13 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from feed_factory import NOW, a_candidate, a_feed, identified
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.feeds.decide import MAX_EDITS, NEWS_WINDOW, decide
 from pipeline.feeds.values import Candidate, Decision, Entry, Feed, Known, Reject
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
 PAPER = a_feed("paper", rank=5)
 LAB = a_feed("lab", rank=1, kind="lab")
@@ -70,8 +70,7 @@ def test_richer_text_takes_the_article_over_for_good() -> None:
 def test_of_equal_text_the_better_rank_owns() -> None:
     for first, second in permutations((PAPER, LAB)):
         memory = Memory()
-        memory.carry(first)
-        memory.carry(second)
+        assert [memory.carry(first), memory.carry(second)] == ["article", "sighting"]
         assert memory.owner == "lab"
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from feed_factory import NOW, a_feed, an_item, rss
-from lying_server import LyingServer, http
 
 from pipeline.feeds.explain import explain
 from pipeline.feeds.fetch import Limits
+from tests.unit.feeds.feed_factory import NOW, a_feed, an_item, rss
+from tests.unit.feeds.lying_server import LyingServer, http
 
 LIMITS = Limits(user_agent="racewire-test", total=5)
 DOCUMENT = rss(

@@ -2,18 +2,17 @@
 
 import gzip
 import socket
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from feed_factory import a_feed
-from lying_server import LyingServer, http
 from msgspec.structs import replace
 
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.guard import is_public
 from pipeline.feeds.values import Fetched, Validators
+from tests.unit.feeds.feed_factory import a_feed
+from tests.unit.feeds.lying_server import LyingServer, http
 
 BODY = b"<rss/>" * 50
 LIMITS = Limits(user_agent="racewire-test (+mailto:desk@paper.example)", total=5, body=100_000)
@@ -230,11 +229,8 @@ def test_the_next_address_of_a_host_is_tried(server: LyingServer, monkeypatch: p
     assert fetch(server.url("/feed", "two.example"), allow="two.example").kind == "ok"
 
 
-@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_packed_bodies_are_unpacked(
-    server: LyingServer, encoding: str, pack: Callable[[bytes], bytes]
-) -> None:
-    server.answers["/feed"] = http(body=pack(BODY), Content_Encoding=encoding)
+def test_packed_bodies_are_unpacked(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=gzip.compress(BODY), Content_Encoding="gzip")
     assert fetch(server.url("/feed")).body == BODY
 
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from feed_factory import NOW, a_candidate, a_feed, identified
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.feeds.language import Detector
 from pipeline.feeds.values import Candidate, Entry, Reject
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
 
 def test_an_entry_becomes_a_candidate() -> None:
@@ -56,6 +56,12 @@ def test_an_entry_without_link_is_found_by_guid_enclosure_or_feed() -> None:
     assert by_name != by_title
 
 
+def test_a_guid_that_changes_makes_no_other_article() -> None:
+    guids = ("1", "https://x.example/2")
+    first, second = (Entry(link="https://lab.example/a", guid=guid, title="t") for guid in guids)
+    assert _urls(first) == _urls(second)
+
+
 def test_entries_that_share_a_page_are_told_apart_by_guid() -> None:
     page = "https://lab.example/release-notes"
     urls = _urls(*(Entry(link=page, guid=str(n), title=f"Model {n}") for n in range(3)))
@@ -92,6 +98,7 @@ def test_missing_and_future_dates_are_the_time_of_observation(published: None) -
         ("Text (vor 3 Stunden)", "Text (vor 2 Tagen)"),
         ("posted 5 minutes ago", "posted 2 hours ago"),
         ("正文 阅读 123 评论 4", "正文 阅读 9999 评论 17"),
+        ("128条评论", "5条评论"),
         ("3小时前 发布", "5分钟前 发布"),
         ("본문 댓글 12", "본문 댓글 345"),
         ("The  same\n text", "the same text"),
@@ -108,6 +115,8 @@ def test_volatile_noise_is_no_revision(one: str, other: str) -> None:
         ("GPT-5 ships", "GPT-6 ships"),
         ("expected in April 2025", "expected in May 2025"),
         ("12 models", "13 models"),
+        ("It scores 5 points more", "It scores 7 points more"),
+        ("Its shares 5% up", "Its shares 7% up"),
         ("It is not open", "It is open"),
     ],
 )

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import feedparser
 import pytest
-from feed_factory import an_item, rss
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.feeds.parse import MAX_ENTRIES, parse
+from tests.unit.feeds.feed_factory import an_item, rss
 
 URL = "https://paper.example/feed.xml"
 ATOM = (

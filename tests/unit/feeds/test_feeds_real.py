@@ -6,12 +6,12 @@ from pathlib import Path
 
 import feedparser
 import pytest
-from feed_factory import DETECTOR, NOW, a_feed
 
 from pipeline.feeds.decide import decide
 from pipeline.feeds.identify import identify
 from pipeline.feeds.parse import parse
 from pipeline.feeds.values import Candidate, Decision, Feed, Known, ParsedFeed, Reject
+from tests.unit.feeds.feed_factory import DETECTOR, NOW, a_feed
 
 
 @dataclass(frozen=True)
