@@ -17,8 +17,6 @@ import sys
 import time
 from collections.abc import Mapping
 
-import psutil
-
 from pipeline.stack import launch
 from pipeline.stack.home import Home
 from pipeline.stack.values import Ended, Service, StackError
@@ -118,6 +116,15 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
     Politely first: each gets its service's stop signal, and SIGKILL after a while. Raises StackError for what
     does not go.
     """
+    import psutil  # of the extra `stack`: production's commands come without it
+
+    def alive(process: psutil.Process) -> bool:
+        # Not waited for: that would take the exit code of our own children from who needs it.
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[psutil.Process, Ended] = {}
     signals: dict[psutil.Process, int] = {}
@@ -133,17 +140,9 @@ def sweep(home: Home, service: str | None = None) -> list[Ended]:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL if killing else signals[process])
         give_up = time.monotonic() + _SWEEP_GRACE
-        while (left := [process for process in left if _is_alive(process)]) and time.monotonic() < give_up:
+        while (left := [process for process in left if alive(process)]) and time.monotonic() < give_up:
             time.sleep(0.02)
     if left:
         pids = [process.pid for process in left]
         raise StackError(f"processes {pids} of {home.path} do not end, not even by SIGKILL")
     return list(found.values())
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """Asked instead of waited for: waiting would take the exit code of our own children from who needs it."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
