@@ -14,14 +14,14 @@ from msgspec import Struct
 from schemas.messages import Actor as NamedActor
 from schemas.messages import Article, Assessment, Event, Forecast, Product, Relevance, Span
 
-from . import scoring
 from .dates import DateReader, DateTable, Resolved
 from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
 from .roles import Cues, RoleCues, roles
-from .signals import Feature, Patterns, Place, shape_features, signal_features
+from .scoring import LinearLayer, Matrix, editor_weights, probability
+from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
 _CODE = "1"
@@ -34,9 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     event after the first. `short`: up to this many characters a text has at most five products.
     """
 
-    core: float = 0.5
-    focus: float = 0.3
-    event: float = 0.4
+    core: float = 0.45
+    focus: float = 0.2
+    event: float = 0.3
     events: int = 3
     products: int = 5
     short: int = 2_000
@@ -58,21 +58,20 @@ class Classifier:
         self._settings = settings
         self._kinds = {actor.id: actor.kind for actor in actors}
         self._sites = {site: actor.id for actor in actors for site in actor.sites}
-        self._phrases: PhraseMatcher[Entry | str] = PhraseMatcher()
+        self._phrases: PhraseMatcher[Entry | Cue] = PhraseMatcher()
         for phrase, entry in entries(actors, table("products.yaml", tables, ProductGrammar)):
             self._phrases.add(phrase, entry, inflect=entry.name.inflect)
         flat = [signal for file in signals for signal in file.signals]
         for signal in flat:
             for phrases in signal.phrases.values():
                 for phrase in phrases:
-                    self._phrases.add(phrase, signal.id)
+                    self._phrases.add(phrase, Cue(signal.id, phrase))
         self._phrases.compile()
         self._patterns = Patterns(flat)
+        self._signals = {signal.id for signal in flat}
         self._cues = RoleCues(table("roles.yaml", tables, dict[str, Cues]))
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
-        self._matrix = scoring.corrected(
-            scoring.editor_weights(signals), table("weights.yaml", tables, scoring.Matrix)
-        )
+        self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
 
     @classmethod
     def build(
@@ -100,17 +99,15 @@ class Classifier:
         """What the linear layer weighs, and the settled mentions in reading order (title first)."""
         fields = [Folded.of("title", article.title), Folded.of("text", article.text)]
         names: dict[str, list[Hit[Entry]]] = {}
-        hits: dict[str, list[tuple[int, int, str]]] = {}
+        cues: dict[str, list[Hit[Cue]]] = {}
         for field in fields:
-            names[field.field], hits[field.field] = [], self._patterns.find(field)
+            names[field.field], cues[field.field] = [], self._patterns.find(field)
             for hit in self._phrases.find(field):
-                if isinstance(hit.payload, Entry):
-                    names[field.field].append(Hit(hit.start, hit.end, hit.payload))
-                else:
-                    hits[field.field].append((hit.start, hit.end, hit.payload))
-        features = signal_features(fields, hits)
-        mentions = settle(fields, names, {signal for found in hits.values() for *_, signal in found})
+                (names if isinstance(hit.payload, Entry) else cues)[field.field].append(hit)
         own = self._own(article, fields[0])
+        present = {hit.payload.signal for found in cues.values() for hit in found}
+        mentions = settle(fields, names, present, own.actor if own else "")
+        features = signal_features(fields, cues, mentions)
         if own is not None and all(mention.actor != own.actor for mention in mentions):
             # On its own site an actor says "we": the headline is its move.
             mentions.insert(0, own)
@@ -120,8 +117,8 @@ class Classifier:
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""
         features, mentions = self.features(article)
-        odds = scoring.log_odds({name: feature.value for name, feature in features.items()}, self._matrix)
-        chance = {head: scoring.probability(value) for head, value in odds.items()}
+        odds = self._layer.log_odds({name: feature.value for name, feature in features.items()})
+        chance = {head: probability(value) for head, value in odds.items()}
         relevance = self._relevance(chance, features, mentions)
         core, named = relevance.label == "core", relevance.label != "none"
         events = self._events(chance, features, mentions) if core else []
@@ -151,7 +148,7 @@ class Classifier:
         settings = self._settings
         # Without AI or a chip in it nothing is of the race; with it nothing further down can take it out again.
         topical = any(mention.native or self._kinds[mention.actor] == "chips" for mention in mentions) or any(
-            f"{signal}@{field}" in features for signal in ("ai", "chips") for field in ("title", "text")
+            f"{signal}@{field}" in features for signal in TOPICS for field in ("title", "text")
         )
         label = "none"
         if topical:
@@ -161,16 +158,15 @@ class Classifier:
         return Relevance(label=label, score=round(chance["core"], 4), spans=_spans(places))
 
     def _carriers(self, head: str, features: Mapping[str, Feature]) -> list[Place]:
-        """The places of the features that speak for a label, the strongest first."""
+        """The places that speak for a label, the strongest first: words before the names they are about."""
         carried = [
-            (feature.value * weight, name)
+            ("@" in name and ":" not in name and name.split("@")[0] not in self._signals, -feature.value * weight, name)
             for name, feature in features.items()
-            if feature.places and (weight := self._matrix.get(name, {}).get(head, 0.0)) > 0
+            if feature.places and (weight := self._layer.weight(name, head)) > 0
         ]
-        carried.sort(key=lambda item: (-item[0], item[1]))
         places: list[Place] = []
-        for _, name in carried:
-            places += features[name].places[:2]
+        for _, _, name in sorted(carried):
+            places += [place for place in features[name].places[:2] if place not in places]
         return places[: self._settings.spans]
 
     def _events(
@@ -241,11 +237,12 @@ class Classifier:
 
 
 def _together(date: Resolved, place: Place) -> bool:
-    field, start, _ = place
+    """Whether a date and a place stand in one sentence."""
+    field, start, end = place
     if field.field != date.field.field:
         return False
-    begin, end = date.field.sentence(date.start)
-    return begin <= start < end
+    first, last = sorted([(start, end), (date.start, date.end)])
+    return field.sentence_end(min(first[1], last[0]), last[0] + 1) >= last[0]
 
 
 def _places(mentions: Iterable[Mention], key: str, value: str) -> list[Place]:

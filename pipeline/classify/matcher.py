@@ -86,7 +86,7 @@ def _genitive(text: str, at: int) -> bool:
 def _second_half(field: Folded, at: int, phrase: _Phrase[P]) -> int:
     """Where the phrase's second half ends, 0 if it does not follow in the same sentence."""
     text = field.text
-    limit = min(at + _REACH, field.sentence(at)[1])
+    limit = field.sentence_end(at, at + _REACH)
     found = text.find(phrase.rest, at, limit)
     while found >= 0:
         end = found + len(phrase.rest)
