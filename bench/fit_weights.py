@@ -54,11 +54,13 @@ class Fitter:
             self.labels: list[dict[str, Any]] = [json.loads(line) for line in labels]
         self.articles = [article(lines[label["id"]]) for label in self.labels]
         subject = self.classifier({})
-        found = [subject.features(each)[0] for each in self.articles]
+        found = [subject.features(each) for each in self.articles]
         seen = Counter(name for features in found for name in features)
         # A phrase met in fewer articles has nothing to say beyond its signal.
         self.names = sorted(editor.keys() | {name for name, count in seen.items() if count >= RARE})
-        self.prior = np.array([[editor.get(name, {}).get(head, 0.0) for head in HEADS] for name in self.names])
+        self.prior = np.array(
+            [[editor.get(name, {}).get(head, 0.0) for head in HEADS] for name in self.names]
+        )
         pull = np.array([PHRASE_PULL if ":" in name else 1.0 for name in self.names])
         self.scale = 1 / np.sqrt(strength * pull)
         self.scale[self.names.index("bias")] = 1.0
@@ -84,7 +86,10 @@ class Fitter:
             corrections[:, at] = self._regress(chosen, is_core[chosen][:, None], at)
         chosen = rows & is_core
         truth = [
-            [SECOND * (event in label["events"]) + (1 - SECOND) * (event in label["events"][:1]) for label in self.labels]
+            [
+                SECOND * (event in label["events"]) + (1 - SECOND) * (event in label["events"][:1])
+                for label in self.labels
+            ]
             for event in EVENTS
         ]
         truth += [[float(label["status"] == status) for label in self.labels] for status in STATUSES]
@@ -92,7 +97,9 @@ class Fitter:
         corrections[:, at] = self._regress(chosen, np.array(truth).T[chosen], at)
         fitted: Matrix = {}
         for name, row in zip(self.names, corrections, strict=True):
-            weights = {head: round(float(w), 2) for head, w in zip(HEADS, row, strict=True) if abs(w) >= SMALL}
+            weights = {
+                head: round(float(w), 2) for head, w in zip(HEADS, row, strict=True) if abs(w) >= SMALL
+            }
             if weights:
                 fitted[name] = weights
         return fitted
@@ -129,7 +136,15 @@ def score(lines: list[bytes]) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         file.write(b"\n".join(lines) + b"\n")
         file.flush()
-        command = [sys.executable, SHARED / "tools" / "score.py", "verdicts", LABELS, file.name, "--json", "--by-lang"]
+        command = [
+            sys.executable,
+            SHARED / "tools" / "score.py",
+            "verdicts",
+            LABELS,
+            file.name,
+            "--json",
+            "--by-lang",
+        ]
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 

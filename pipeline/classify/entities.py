@@ -5,7 +5,7 @@ Longer readings win over the shorter ones inside them (`Meta-Analyse` over `Meta
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -71,7 +71,9 @@ def entries(actors: Iterable[Actor], grammar: ProductGrammar) -> list[tuple[str,
             for raw in (product.name, *product.aliases):
                 name = raw if isinstance(raw, Name) else Name(raw, case=product.case, needs=product.needs)
                 # The end is left open: `Qwen3` is `Qwen` with a version.
-                found.append((f"{name.text}*", Entry(actor.id, name, native=True, aside=name.aside, family=family)))
+                found.append(
+                    (f"{name.text}*", Entry(actor.id, name, native=True, aside=name.aside, family=family))
+                )
     return found
 
 
@@ -90,20 +92,20 @@ def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
     return Family(actor, product, re.compile(tail))
 
 
-def settle(
-    fields: Sequence[Folded], hits: Mapping[str, Sequence[Hit[Entry]]], signals: Container[str], own: str
-) -> list[Mention]:
+def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], own: str) -> list[Mention]:
     """The mentions that hold, in reading order.
 
     `signals` are the ids of the signals the article has, `own` the actor on whose site it stands, if any.
     """
-    readings = [reading for field in fields for reading in _longest(field, hits[field.field])]
+    readings = _longest(hits)
     ai = "ai" in signals or bool(own) or any(m.native and not entry.name.needs for m, entry in readings)
     titled = {mention.actor for mention, _ in readings if mention.field.field == "title"}
     sure = {own} | {
         mention.actor
         for mention, entry in readings
-        if not entry.name.needs and not entry.name.unless and not (entry.aside and mention.actor not in titled)
+        if not entry.name.needs
+        and not entry.name.unless
+        and not (entry.aside and mention.actor not in titled)
     }
 
     def holds(mention: Mention, entry: Entry) -> bool:
@@ -121,12 +123,13 @@ def settle(
     return [mention for mention, entry in readings if holds(mention, entry)]
 
 
-def _longest(field: Folded, hits: Sequence[Hit[Entry]]) -> list[tuple[Mention, Entry]]:
-    """Readings of a field of which none lies inside another one, in reading order."""
-    readings = [reading for hit in hits if (reading := _read(field, hit))]
+def _longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[tuple[Mention, Entry]]:
+    """Readings of which none lies inside another one, in reading order (title first)."""
+    readings = [reading for field, hit in hits if (reading := _read(field, hit))]
     # On the same words a reading without guards goes first, then a product: never the order of files decides.
     readings.sort(
         key=lambda reading: (
+            reading[0].field.field != "title",
             reading[0].start,
             -reading[0].end,
             bool(reading[1].name.needs),
@@ -136,14 +139,10 @@ def _longest(field: Folded, hits: Sequence[Hit[Entry]]) -> list[tuple[Mention, E
         )
     )
     kept: list[tuple[Mention, Entry]] = []
-    reach = 0
     for mention, entry in readings:
-        if mention.end > reach:
-            if kept and mention.start < reach:
-                # Overlapping without one holding the other: the first in the text stays.
-                continue
+        # Of two that overlap without one holding the other, the first in the text stays.
+        if not kept or kept[-1][0].field is not mention.field or mention.start >= kept[-1][0].end:
             kept.append((mention, entry))
-            reach = mention.end
     return kept
 
 

@@ -62,8 +62,8 @@ class PhraseMatcher(Generic[P]):
         self._order = [self._phrases[key] for key in keys]
         self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
 
-    def find(self, field: Folded) -> Iterator[Hit[P]]:
-        """Every occurrence, by end and then by phrase."""
+    def find(self, field: Folded) -> Iterator[tuple[int, int, P]]:
+        """Every occurrence as start, end and payload, by end and then by phrase."""
         if self._automaton is None:
             return
         text = field.text
@@ -76,7 +76,7 @@ class PhraseMatcher(Generic[P]):
                     continue
                 until = _second_half(field, end, phrase) if phrase.rest else end
                 if until:
-                    yield Hit(start, until, phrase.payload)
+                    yield start, until, phrase.payload
 
 
 def _genitive(text: str, at: int) -> bool:

@@ -32,11 +32,20 @@ class LinearLayer:
     """The weights in force: the editors' and their corrections."""
 
     def __init__(self, editor: Matrix, fitted: Matrix) -> None:
+        # What a signal is there for, in its editor's words; a phrase is there for what its signal is.
+        self._meant = {
+            (feature.partition("@")[0], head)
+            for feature, given in editor.items()
+            for head, weight in given.items()
+            if weight > 0
+        }
         self._rows: dict[str, list[tuple[int, float]]] = {}
         self._weights: Matrix = {}
         for feature in editor.keys() | fitted.keys():
             given, learned = editor.get(feature, {}), fitted.get(feature, {})
-            weights = {head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()}
+            weights = {
+                head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()
+            }
             self._weights[feature] = weights
             self._rows[feature] = [(n, weights[head]) for n, head in enumerate(HEADS) if weights.get(head)]
 
@@ -53,6 +62,10 @@ class LinearLayer:
     def weight(self, feature: str, head: str) -> float:
         """The weight of a feature for a label."""
         return self._weights.get(feature, {}).get(head, 0.0)
+
+    def is_meant(self, feature: str, head: str) -> bool:
+        """Whether the editor wrote the signal down as speaking for this label."""
+        return (feature.partition("@")[0].partition(":")[0], head) in self._meant
 
 
 def probability(odds: float) -> float:
