@@ -43,7 +43,9 @@ def main() -> None:
         path = keep or Path(folder) / "assessments.jsonl"
         path.write_bytes(b"\n".join(line for line, _ in assess_lines(subject, lines)) + b"\n")
         score = SHARED / "tools" / "score.py"
-        subprocess.run([sys.executable, str(score), "verdicts", str(LABELS), str(path), "--by-lang"], check=True)
+        subprocess.run(
+            [sys.executable, str(score), "verdicts", str(LABELS), str(path), "--by-lang"], check=True
+        )
     articles = [article(line) for line in lines]
     started = time.perf_counter()
     for each in articles:

@@ -9,9 +9,10 @@ from pipeline.classify import Classifier
 @cache
 def classifier() -> Classifier:
     """The classifier as shipped, built once a process. Raises LexiconError when a lexicon file is broken."""
-    return Classifier.build(*(_folder(name) for name in ("actors", "signals", "tables")))
+    return Classifier.build(*(folder(name) for name in ("actors", "signals", "tables")))
 
 
-def _folder(name: str) -> dict[str, bytes]:
-    folder = files("pipeline.classify") / "lexicon" / name
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".yaml")}
+def folder(name: str) -> dict[str, bytes]:
+    """The lexicon's YAML files of one kind (`actors`, `signals` or `tables`) by name."""
+    files_ = files("pipeline.classify") / "lexicon" / name
+    return {file.name: file.read_bytes() for file in files_.iterdir() if file.name.endswith(".yaml")}

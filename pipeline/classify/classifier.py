@@ -14,17 +14,21 @@ from msgspec import Struct
 from schemas.messages import Actor as NamedActor
 from schemas.messages import Article, Assessment, Event, Forecast, Product, Relevance, Span
 
-from . import scoring
 from .dates import DateReader, DateTable, Resolved
 from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
-from .roles import Cues, RoleCues, roles
-from .signals import Feature, Patterns, Place, shape_features, signal_features
+from .passages import opening, sections
+from .roles import RoleReader, RoleTable
+from .scoring import LinearLayer, Matrix, editor_weights, probability
+from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
 _CODE = "1"
+# The statuses of what is still to come, and the signals that tie a date in their sentence to it.
+_AHEAD = ("rumoured", "announced", "delayed")
+_TIMED = ("plan", "future", "rumour", "leak", "delay", "withdraw", "release-verb")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -34,13 +38,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     event after the first. `short`: up to this many characters a text has at most five products.
     """
 
-    core: float = 0.5
-    focus: float = 0.3
-    event: float = 0.4
+    core: float = 0.45
+    focus: float = 0.2
+    event: float = 0.3
     events: int = 3
     products: int = 5
     short: int = 2_000
     spans: int = 8
+
+
+class _Reading(Struct):
+    """An article read: its fields folded, the cues in them, who is meant, the features of its opening."""
+
+    fields: tuple[Folded, Folded]
+    cues: list[tuple[Folded, Hit[Cue]]]
+    mentions: list[Mention]
+    features: dict[str, Feature]
 
 
 class Classifier:
@@ -58,21 +71,19 @@ class Classifier:
         self._settings = settings
         self._kinds = {actor.id: actor.kind for actor in actors}
         self._sites = {site: actor.id for actor in actors for site in actor.sites}
-        self._phrases: PhraseMatcher[Entry | str] = PhraseMatcher()
+        self._phrases: PhraseMatcher[Entry | Cue] = PhraseMatcher()
         for phrase, entry in entries(actors, table("products.yaml", tables, ProductGrammar)):
             self._phrases.add(phrase, entry, inflect=entry.name.inflect)
         flat = [signal for file in signals for signal in file.signals]
         for signal in flat:
             for phrases in signal.phrases.values():
                 for phrase in phrases:
-                    self._phrases.add(phrase, signal.id)
+                    self._phrases.add(phrase, Cue(signal.id, phrase))
         self._phrases.compile()
         self._patterns = Patterns(flat)
-        self._cues = RoleCues(table("roles.yaml", tables, dict[str, Cues]))
+        self._roles = RoleReader(table("roles.yaml", tables, RoleTable))
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
-        self._matrix = scoring.corrected(
-            scoring.editor_weights(signals), table("weights.yaml", tables, scoring.Matrix)
-        )
+        self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
 
     @classmethod
     def build(
@@ -96,37 +107,19 @@ class Classifier:
             digest.hexdigest()[:16],
         )
 
-    def features(self, article: Article) -> tuple[dict[str, Feature], list[Mention]]:
-        """What the linear layer weighs, and the settled mentions in reading order (title first)."""
-        fields = [Folded.of("title", article.title), Folded.of("text", article.text)]
-        names: dict[str, list[Hit[Entry]]] = {}
-        hits: dict[str, list[tuple[int, int, str]]] = {}
-        for field in fields:
-            names[field.field], hits[field.field] = [], self._patterns.find(field)
-            for hit in self._phrases.find(field):
-                if isinstance(hit.payload, Entry):
-                    names[field.field].append(Hit(hit.start, hit.end, hit.payload))
-                else:
-                    hits[field.field].append((hit.start, hit.end, hit.payload))
-        features = signal_features(fields, hits)
-        mentions = settle(fields, names, {signal for found in hits.values() for *_, signal in found})
-        own = self._own(article, fields[0])
-        if own is not None and all(mention.actor != own.actor for mention in mentions):
-            # On its own site an actor says "we": the headline is its move.
-            mentions.insert(0, own)
-        features.update(shape_features(fields, mentions, self._kinds, own))
-        return features, mentions
+    def features(self, article: Article) -> dict[str, Feature]:
+        """What the linear layer weighs of an article: the features of its opening."""
+        return self._read(article).features
 
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""
-        features, mentions = self.features(article)
-        odds = scoring.log_odds({name: feature.value for name, feature in features.items()}, self._matrix)
-        chance = {head: scoring.probability(value) for head, value in odds.items()}
-        relevance = self._relevance(chance, features, mentions)
+        reading = self._read(article)
+        odds = self._layer.log_odds({name: feature.value for name, feature in reading.features.items()})
+        relevance = self._relevance(odds, reading)
         core, named = relevance.label == "core", relevance.label != "none"
-        events = self._events(chance, features, mentions) if core else []
+        events = self._events(odds, reading) if core else []
         status = max(STATUSES, key=lambda name: odds[f"status-{name}"]) if core else "none"
-        status_places = self._carriers(f"status-{status}", features) if status != "none" else []
+        shown = self._carriers(f"status-{status}", reading.features) if status != "none" else []
         return Assessment(
             article_id=article.article_id,
             revision=article.revision,
@@ -137,61 +130,101 @@ class Classifier:
             published_at=article.published_at,
             feed=article.feed.id,
             relevance=relevance,
-            actors=self._actors(mentions) if named else [],
-            products=self._products(mentions, len(article.text)) if named else [],
+            actors=self._actors(reading.mentions, events[0].id if events else "") if named else [],
+            products=self._products(reading.mentions, len(article.text)) if named else [],
             events=events,
             status=status,
-            status_spans=_spans(status_places) or (events[0].spans if status != "none" and events else []),
-            expected=self._expected(article, status, features) if core else None,
+            status_spans=spans(shown) or (events[0].spans if status != "none" and events else []),
+            expected=self._expected(article, status, reading) if core else None,
         )
 
-    def _relevance(
-        self, chance: Mapping[str, float], features: Mapping[str, Feature], mentions: Sequence[Mention]
-    ) -> Relevance:
-        settings = self._settings
+    def _read(self, article: Article) -> "_Reading":
+        title, text = Folded.of("title", article.title), Folded.of("text", article.text)
+        names: list[tuple[Folded, Hit[Entry]]] = []
+        cues: list[tuple[Folded, Hit[Cue]]] = []
+        for field in (title, text):
+            cues += [(field, hit) for hit in self._patterns.find(field)]
+            for start, end, payload in self._phrases.find(field):
+                if isinstance(payload, Entry):
+                    names.append((field, Hit(start, end, payload)))
+                else:
+                    cues.append((field, Hit(start, end, payload)))
+        own = self._own(article, title)
+        mentions = settle(names, {hit.payload.signal for _, hit in cues}, own.actor if own else "")
+        passage = opening(title, text)
+        features = signal_features(passage, cues, mentions)
+        if own is not None and all(mention.actor != own.actor for mention in mentions):
+            # On its own site an actor says "we": the headline is its move.
+            mentions.insert(0, own)
+        features |= shape_features(passage, mentions, self._kinds, own)
+        return _Reading((title, text), cues, mentions, features)
+
+    def _relevance(self, odds: Mapping[str, float], reading: "_Reading") -> Relevance:
+        chance = probability(odds["core"])
         # Without AI or a chip in it nothing is of the race; with it nothing further down can take it out again.
-        topical = any(mention.native or self._kinds[mention.actor] == "chips" for mention in mentions) or any(
-            f"{signal}@{field}" in features for signal in ("ai", "chips") for field in ("title", "text")
+        topical = any(hit.payload.signal in TOPICS for _, hit in reading.cues) or any(
+            mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
-        label = "none"
-        if topical:
-            core = chance["core"] >= settings.core and chance["focus"] >= settings.focus
-            label = "core" if core else "peripheral"
-        places = self._carriers("core", features) if topical else []
-        return Relevance(label=label, score=round(chance["core"], 4), spans=_spans(places))
+        if not topical:
+            return Relevance(label="none", score=round(chance, 4), spans=[])
+        core = chance >= self._settings.core and probability(odds["focus"]) >= self._settings.focus
+        carriers = self._carriers("core", reading.features)
+        return Relevance(
+            label="core" if core else "peripheral", score=round(chance, 4), spans=spans(carriers)
+        )
 
     def _carriers(self, head: str, features: Mapping[str, Feature]) -> list[Place]:
-        """The places of the features that speak for a label, the strongest first."""
-        carried = [
+        """The places that speak for a label, the strongest first; names only where no words do."""
+        weighed = [
             (feature.value * weight, name)
             for name, feature in features.items()
-            if feature.places and (weight := self._matrix.get(name, {}).get(head, 0.0)) > 0
+            if feature.places and (weight := self._layer.weight(name, head)) > 0
         ]
-        carried.sort(key=lambda item: (-item[0], item[1]))
+        worded = [item for item in weighed if features[item[1]].worded]
+        meant = [item for item in worded if self._layer.is_meant(item[1], head)]
+        chosen = weighed if head == "core" else meant or worded or weighed
+        carried = sorted(chosen, key=lambda item: (-item[0], item[1]))
         places: list[Place] = []
-        for _, name in carried:
-            places += features[name].places[:2]
+        for weight, name in carried:
+            # What adds next to nothing proves nothing to a reader.
+            if weight >= carried[0][0] * 0.25:
+                places += [place for place in features[name].places[:2] if place not in places]
         return places[: self._settings.spans]
 
-    def _events(
-        self, chance: Mapping[str, float], features: Mapping[str, Feature], mentions: Sequence[Mention]
-    ) -> list[Event]:
-        ranked = sorted(EVENTS, key=lambda event: (-chance[event], event))
-        chosen = [event for n, event in enumerate(ranked) if n == 0 or chance[event] >= self._settings.event]
-        fallback = [(mention.field, mention.start, mention.end) for mention in mentions[:1]]
+    def _events(self, odds: Mapping[str, float], reading: "_Reading") -> list[Event]:
+        """Up to three events: those of the opening, and those a heading of a long text names."""
+        best = {event: (odds[event], reading.features) for event in EVENTS}
+        for section in sections(reading.fields[1]):
+            features = signal_features(section, reading.cues, reading.mentions)
+            features |= shape_features(section, reading.mentions, self._kinds, None)
+            below = self._layer.log_odds({name: feature.value for name, feature in features.items()})
+            headed = [
+                name for name, feature in features.items() if feature.worded and name.endswith("@title")
+            ]
+            for event in EVENTS:
+                if below[event] > best[event][0] and any(
+                    self._layer.is_meant(name, event) for name in headed
+                ):
+                    best[event] = (below[event], features)
+        main = max(EVENTS, key=lambda event: odds[event])
+        ranked = sorted(EVENTS, key=lambda event: (event != main, -best[event][0], event))
+        named = [(mention.field, mention.start, mention.end) for mention in reading.mentions[:1]]
         return [
             Event(
                 id=event,
-                score=round(chance[event], 4),
-                spans=_spans(self._carriers(event, features) or fallback),
+                score=round(probability(best[event][0]), 4),
+                spans=spans(self._carriers(event, best[event][1]) or named),
             )
-            for event in chosen[: self._settings.events]
+            for event in ranked[: self._settings.events]
+            if event == main or probability(best[event][0]) >= self._settings.event
         ]
 
-    def _actors(self, mentions: Sequence[Mention]) -> list[NamedActor]:
+    def _actors(self, mentions: Sequence[Mention], event: str) -> list[NamedActor]:
         return [
-            NamedActor(id=actor, role=role, spans=_spans(_places(mentions, "actor", actor)[: self._settings.spans]))
-            for actor, role in roles(mentions, self._cues).items()
+            NamedActor(
+                id=actor, role=role, spans=spans(_places(mentions, "actor", actor)[: self._settings.spans])
+            )
+            for actor, role in self._roles.read(mentions, event).items()
         ]
 
     def _products(self, mentions: Sequence[Mention], length: int) -> list[Product]:
@@ -204,29 +237,24 @@ class Classifier:
             Product(
                 name=name,
                 actor=owners[name].actor,
-                spans=_spans(_places(mentions, "product", name)[: self._settings.spans]),
+                spans=spans(_places(mentions, "product", name)[: self._settings.spans]),
             )
             for name in names[:limit]
         ]
 
-    def _expected(self, article: Article, status: str, features: Mapping[str, Feature]) -> Forecast | None:
-        if status not in ("rumoured", "announced", "delayed") and "plan@title" not in features:
+    def _expected(self, article: Article, status: str, reading: "_Reading") -> Forecast | None:
+        if status not in _AHEAD and "plan@title" not in reading.features:
             return None
-        fields = [Folded.of("title", article.title), Folded.of("text", article.text)]
-        dates = self._dates.read(fields, article.published_at.astimezone(UTC).date())
-        ahead = [
-            place
-            for name in ("plan@title", "plan@text", "rumour@title", "rumour@text", "delay@title", "delay@text")
-            if name in features
-            for place in features[name].places
-        ]
+        dates = self._dates.read(reading.fields, article.published_at.astimezone(UTC).date())
+        ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in _TIMED]
         near = [date for date in dates if any(_together(date, place) for place in ahead)]
         if not near:
             return None
-        # The most precise of the dates that agree with the first one.
-        best = max(near, key=lambda date: (date.value.startswith(near[0].value), len(date.value)))
+        # A delay names the old time and the new one. Otherwise the first counts, as precise as it is ever said.
+        main = max(near, key=lambda date: date.value) if status == "delayed" else near[0]
+        best = max(near, key=lambda date: (date.value.startswith(main.value), len(date.value)))
         places = [(date.field, date.start, date.end) for date in near if best.value.startswith(date.value)]
-        return Forecast(value=best.value, spans=_spans(places[: self._settings.spans]))
+        return Forecast(value=best.value, spans=spans(places[: self._settings.spans]))
 
     def _own(self, article: Article, title: Folded) -> Mention | None:
         try:
@@ -241,20 +269,25 @@ class Classifier:
 
 
 def _together(date: Resolved, place: Place) -> bool:
-    field, start, _ = place
+    """Whether a date and a place stand in one sentence."""
+    field, start, end = place
     if field.field != date.field.field:
         return False
-    begin, end = date.field.sentence(date.start)
-    return begin <= start < end
+    first, last = sorted([(start, end), (date.start, date.end)])
+    return field.sentence_end(min(first[1], last[0]), last[0] + 1) >= last[0]
 
 
 def _places(mentions: Iterable[Mention], key: str, value: str) -> list[Place]:
     return [(m.field, m.start, m.end) for m in mentions if getattr(m, key) == value]
 
 
-def _spans(places: Iterable[Place]) -> list[Span]:
+def spans(places: Iterable[Place]) -> list[Span]:
     """Spans of the original fields, in reading order, each once."""
-    ranges = {(field.field != "title", *field.back(start, end)): field for field, start, end in places if end > start}
+    ranges = {
+        (field.field != "title", *field.back(start, end)): field
+        for field, start, end in places
+        if end > start
+    }
     return [
         Span(field=field.field, start=start, end=end, text=field.original[start:end])
         for (_, start, end), field in sorted(ranges.items(), key=lambda item: item[0])

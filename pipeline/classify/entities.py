@@ -5,7 +5,7 @@ Longer readings win over the shorter ones inside them (`Meta-Analyse` over `Meta
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -14,6 +14,8 @@ from .lexicon import Actor, Name, Product
 from .matcher import Hit
 
 _CASED = re.compile(r"[A-Za-z]")
+# The end of a word in a script that puts spaces between words.
+_END = r"(?![a-z0-9\u00df-\u024f\u0400-\u04ff])"
 
 
 class Family(Struct, frozen=True):
@@ -28,8 +30,9 @@ class Entry(Struct, frozen=True):
     """What a name in the lexicon stands for; `actor` is empty for what only looks like a name."""
 
     actor: str
-    native: bool
     name: Name
+    native: bool = False
+    aside: bool = False
     family: Family | None = None
 
 
@@ -59,78 +62,87 @@ def entries(actors: Iterable[Actor], grammar: ProductGrammar) -> list[tuple[str,
     for actor in actors:
         for raw in (*actor.names, *actor.people):
             name = raw if isinstance(raw, Name) else Name(raw)
-            found.append((name.text, Entry(actor.id, actor.native, name)))
+            found.append((name.text, Entry(actor.id, name, actor.native, name.aside or actor.aside)))
         for text in actor.not_:
-            found.append((text, Entry("", False, Name(text.strip("*"), inflect=False))))
+            found.append((text, Entry("", Name(text.strip("*"), inflect=False))))
         for given in actor.products:
             product = given if isinstance(given, Product) else Product(given)
             family = _family(actor.id, product, grammar)
             for raw in (product.name, *product.aliases):
                 name = raw if isinstance(raw, Name) else Name(raw, case=product.case, needs=product.needs)
                 # The end is left open: `Qwen3` is `Qwen` with a version.
-                found.append((f"{name.text}*", Entry(actor.id, True, name, family)))
+                found.append(
+                    (f"{name.text}*", Entry(actor.id, name, native=True, aside=name.aside, family=family))
+                )
     return found
 
 
 def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
     version = grammar.version if product.version is None else product.version
-    if not version:
+    words = {*product.variants, *(grammar.variants if version else ())}
+    if not version and not words:
         return Family(actor, product, None)
-    words = sorted({*grammar.variants, *product.variants}, key=lambda word: (-len(word), word))
-    variants = "|".join([grammar.size, *(re.escape(fold(word)) for word in words)])
-    # Neither part may end inside a word, and `Llama 4 %` is a share, not a version.
-    tail = (
-        rf"(?P<before>(?:[ -](?:{variants})(?![^\W_]))*)"
-        rf"(?:[ -]?(?P<version>{version})(?![^\W_]|[.,]\d| ?%))?"
-        rf"(?P<after>(?:[ -]?(?:{variants})(?![^\W_]))*)"
-    )
+    variants = [re.escape(fold(word)) for word in sorted(words, key=lambda word: (-len(word), word))]
+    variant = "|".join([*([grammar.size] if version else []), *variants])
+    # No part may end inside a word: `Gemini Pro免费` is one, `Gemini Prozess` is not; `Llama 4 %` is a share.
+    tail = rf"(?P<before>(?:[ -](?:{variant}){_END})*)"
+    if version:
+        tail += rf"(?:[ -]?(?P<version>{version}){_END}(?![.,]\d| ?%))?"
+        tail += rf"(?P<after>(?:[ -]?(?:{variant}){_END})*)"
     return Family(actor, product, re.compile(tail))
 
 
-def settle(
-    fields: Sequence[Folded], hits: Mapping[str, Sequence[Hit[Entry]]], signals: Container[str]
-) -> list[Mention]:
-    """The mentions that hold, in reading order. `signals` are the ids of the signals the article has."""
-    readings = [reading for field in fields for reading in _longest(field, hits[field.field])]
-    ai = "ai" in signals or any(mention.native and not entry.name.needs for mention, entry in readings)
-    sure = {
+def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], own: str) -> list[Mention]:
+    """The mentions that hold, in reading order.
+
+    `signals` are the ids of the signals the article has, `own` the actor on whose site it stands, if any.
+    """
+    readings = _longest(hits)
+    ai = "ai" in signals or bool(own) or any(m.native and not entry.name.needs for m, entry in readings)
+    titled = {mention.actor for mention, _ in readings if mention.field.field == "title"}
+    sure = {own} | {
         mention.actor
         for mention, entry in readings
-        if not entry.name.needs and not entry.name.unless and mention.actor
+        if not entry.name.needs
+        and not entry.name.unless
+        and not (entry.aside and mention.actor not in titled)
     }
 
     def holds(mention: Mention, entry: Entry) -> bool:
         if not mention.actor or any(actor in sure for actor in entry.name.unless):
             return False
-        if not entry.name.needs or mention.actor in sure:
+        if entry.aside and mention.actor not in titled and mention.actor != own:
+            return False
+        needs = entry.name.needs
+        # Who writes a version speaks of the product: `Gemini 3` is no sign of the zodiac.
+        versioned = "ai" in needs and mention.product != mention.family
+        if not needs or versioned or mention.actor in sure:
             return True
-        return any(need in signals or (need == "ai" and ai) for need in entry.name.needs)
+        return any(need in signals or (need == "ai" and ai) for need in needs)
 
     return [mention for mention, entry in readings if holds(mention, entry)]
 
 
-def _longest(field: Folded, hits: Sequence[Hit[Entry]]) -> list[tuple[Mention, Entry]]:
-    """Readings of a field of which none lies inside another one, in reading order."""
-    readings = [reading for hit in hits if (reading := _read(field, hit))]
-    # On the same words a reading without guards goes first, then the order of ids: never that of files.
+def _longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[tuple[Mention, Entry]]:
+    """Readings of which none lies inside another one, in reading order (title first)."""
+    readings = [reading for field, hit in hits if (reading := _read(field, hit))]
+    # On the same words a reading without guards goes first, then a product: never the order of files decides.
     readings.sort(
         key=lambda reading: (
+            reading[0].field.field != "title",
             reading[0].start,
             -reading[0].end,
             bool(reading[1].name.needs),
+            not reading[0].product,
             reading[0].actor,
             reading[0].product,
         )
     )
     kept: list[tuple[Mention, Entry]] = []
-    reach = 0
     for mention, entry in readings:
-        if mention.end > reach:
-            if kept and mention.start < reach:
-                # Overlapping without one holding the other: the first in the text stays.
-                continue
+        # Of two that overlap without one holding the other, the first in the text stays.
+        if not kept or kept[-1][0].field is not mention.field or mention.start >= kept[-1][0].end:
             kept.append((mention, entry))
-            reach = mention.end
     return kept
 
 
@@ -176,7 +188,10 @@ def _spell(product: Product, field: Folded, found: re.Match[str]) -> str:
         start, end = field.back(*found.span(group)) if found[group] else (0, 0)
         return [known.get(fold(word), word) for word in re.findall(r"[^ -]+", field.original[start:end])]
 
-    before, version, after = words("before"), "-".join(words("version")), words("after")
+    groups = found.groupdict()
+    before = words("before")
+    version = "-".join(words("version")) if "version" in groups else ""
+    after = words("after") if "after" in groups else []
     if version[:1].isalpha():
         version = version[0].upper() + version[1:]
     spelling = " ".join([product.name, *before])

@@ -62,16 +62,10 @@ class Folded(Struct, frozen=True):
             return start, end
         return bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1)
 
-    def sentence(self, at: int) -> tuple[int, int]:
-        """Bounds, in the folded text, of the sentence around an offset."""
-        start, end = 0, len(self.text)
-        for stop in _SENTENCE_END.finditer(self.text):
-            if stop.end() <= at:
-                start = stop.end()
-            elif stop.start() >= at:
-                end = stop.start()
-                break
-        return start, end
+    def sentence_end(self, at: int, limit: int) -> int:
+        """Where the sentence around an offset of the folded text ends, at most `limit`."""
+        stop = _SENTENCE_END.search(self.text, at, limit)
+        return stop.start() if stop else min(limit, len(self.text))
 
 
 def is_cjk(char: str) -> bool:

@@ -47,13 +47,15 @@ class Name(Struct, frozen=True, forbid_unknown_fields=True):
     """One way to write a name, with what guards it.
 
     `case`: only as written here or in capitals. `inflect`: a genitive or plural `s` may follow.
-    `needs`: ids of signals of which one must be in the article too, unless the actor is named otherwise.
+    `needs`: ids of signals of which one must be in the article too, unless the actor is named otherwise
+    (`self`: only then). `aside`: mostly background (a platform, a school), counted where the title names it.
     `unless`: ids of actors that take the mention over where they are named themselves.
     """
 
     text: Text
     case: bool = False
     inflect: bool = True
+    aside: bool = False
     needs: list[str] = []
     unless: list[str] = []
 
@@ -79,7 +81,7 @@ class Product(Struct, frozen=True, forbid_unknown_fields=True):
 class Actor(Struct, frozen=True, forbid_unknown_fields=True, rename={"not_": "not"}):
     """An organisation: how it, its people and its products are named, and what is written alike (`not`).
 
-    `native`: whoever names it speaks of AI. `sites` are the hosts on which it speaks itself.
+    `native`: whoever names it speaks of AI. `aside`: holds for all its names. `sites`: where it speaks itself.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")]
@@ -87,6 +89,7 @@ class Actor(Struct, frozen=True, forbid_unknown_fields=True, rename={"not_": "no
     country: Annotated[str, Meta(pattern=r"^[a-z]{2}$")]
     kind: Text
     native: bool = False
+    aside: bool = False
     names: list[str | Name] = []
     people: list[str | Name] = []
     products: list[str | Product] = []

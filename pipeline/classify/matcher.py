@@ -62,8 +62,8 @@ class PhraseMatcher(Generic[P]):
         self._order = [self._phrases[key] for key in keys]
         self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
 
-    def find(self, field: Folded) -> Iterator[Hit[P]]:
-        """Every occurrence, by end and then by phrase."""
+    def find(self, field: Folded) -> Iterator[tuple[int, int, P]]:
+        """Every occurrence as start, end and payload, by end and then by phrase."""
         if self._automaton is None:
             return
         text = field.text
@@ -76,7 +76,7 @@ class PhraseMatcher(Generic[P]):
                     continue
                 until = _second_half(field, end, phrase) if phrase.rest else end
                 if until:
-                    yield Hit(start, until, phrase.payload)
+                    yield start, until, phrase.payload
 
 
 def _genitive(text: str, at: int) -> bool:
@@ -86,7 +86,7 @@ def _genitive(text: str, at: int) -> bool:
 def _second_half(field: Folded, at: int, phrase: _Phrase[P]) -> int:
     """Where the phrase's second half ends, 0 if it does not follow in the same sentence."""
     text = field.text
-    limit = min(at + _REACH, field.sentence(at)[1])
+    limit = field.sentence_end(at, at + _REACH)
     found = text.find(phrase.rest, at, limit)
     while found >= 0:
         end = found + len(phrase.rest)

@@ -1,7 +1,8 @@
 """The linear layer: features of an article in, log-odds of each label out.
 
 A weight is the sum of what the lexicon's editor wrote at the signal and of a correction fitted to labelled
-articles (`tables/weights.yaml`, written by `python -m bench.fit_weights`), so that a new signal counts from its first day.
+articles (`tables/weights.yaml`, written by `python -m bench.fit_weights --write`), so that a new signal counts
+from its first day.
 """
 
 import math
@@ -27,25 +28,44 @@ def editor_weights(files: Iterable[SignalFile]) -> Matrix:
     return matrix
 
 
-def corrected(editor: Matrix, fitted: Matrix) -> Matrix:
-    """The weights in force. A correction of a feature that is no more is dropped."""
-    return {
-        feature: {
-            head: weight
-            for head in HEADS
-            if (weight := weights.get(head, 0.0) + fitted.get(feature, {}).get(head, 0.0))
+class LinearLayer:
+    """The weights in force: the editors' and their corrections."""
+
+    def __init__(self, editor: Matrix, fitted: Matrix) -> None:
+        # What a signal is there for, in its editor's words; a phrase is there for what its signal is.
+        self._meant = {
+            (feature.partition("@")[0], head)
+            for feature, given in editor.items()
+            for head, weight in given.items()
+            if weight > 0
         }
-        for feature, weights in editor.items()
-    }
+        self._rows: dict[str, list[tuple[int, float]]] = {}
+        self._weights: Matrix = {}
+        for feature in editor.keys() | fitted.keys():
+            given, learned = editor.get(feature, {}), fitted.get(feature, {})
+            weights = {
+                head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()
+            }
+            self._weights[feature] = weights
+            self._rows[feature] = [(n, weights[head]) for n, head in enumerate(HEADS) if weights.get(head)]
 
+    def log_odds(self, values: Mapping[str, float]) -> Weights:
+        """Log-odds by head."""
+        total = [0.0] * len(HEADS)
+        # In the order of names: a sum of floats depends on its order, a verdict must not.
+        for feature in sorted(values):
+            value = values[feature]
+            for head, weight in self._rows.get(feature, ()):
+                total[head] += value * weight
+        return dict(zip(HEADS, total, strict=True))
 
-def log_odds(values: Mapping[str, float], matrix: Matrix) -> Weights:
-    """Log-odds by head; the feature `bias` is always there."""
-    total = dict.fromkeys(HEADS, 0.0)
-    for feature, value in values.items():
-        for head, weight in matrix.get(feature, {}).items():
-            total[head] += value * weight
-    return total
+    def weight(self, feature: str, head: str) -> float:
+        """The weight of a feature for a label."""
+        return self._weights.get(feature, {}).get(head, 0.0)
+
+    def is_meant(self, feature: str, head: str) -> bool:
+        """Whether the editor wrote the signal down as speaking for this label."""
+        return (feature.partition("@")[0].partition(":")[0], head) in self._meant
 
 
 def probability(odds: float) -> float:

@@ -1,8 +1,8 @@
-"""Features of an article: which signals it has, what it names, how it is built, each with its places.
+"""Features of a passage: which signals it has, what it names, how it is built, each with its places.
 
-A feature is a value between 0 and 1 and the places that show it. A signal in the title (`<id>@title`) or in the
-lead (`<id>@text`) counts in full; further down a long text it counts by how often it returns, so that
-length alone proves nothing. Shapes are what is no phrase: an actor in the title, a product with a version.
+A signal counts once in the head (`<id>@title`) and once in the body (`<id>@text`), however often it returns.
+Each phrase is a feature of its own too (`<id>:<phrase>`), for what the fit knows of it beyond its signal.
+Shapes are what is no phrase: an actor in the title, a product with a version.
 """
 
 import re
@@ -13,86 +13,116 @@ from msgspec import Struct
 from .entities import Mention
 from .folding import Folded
 from .lexicon import Signal
+from .matcher import Hit
+from .passages import Passage
 
-# What a feed's summary or an article's opening holds.
-_LEAD = 1_500
-# Beyond the lead, one occurrence in every stretch of this many characters counts in full.
-_STRETCH = 600
+# The signals that make an article one of the race at all; a name may carry them (`Scale AI`).
+TOPICS = ("ai", "chips")
+
+# A phrase in the running text says less than the same phrase in a title.
+_TEXT_SHARE = 0.6
 
 Place = tuple[Folded, int, int]
 
 
+class Cue(Struct, frozen=True):
+    """A phrase or pattern of a signal."""
+
+    signal: str
+    phrase: str
+
+    @property
+    def feature(self) -> str:
+        """The name of the phrase's own feature."""
+        return f"{self.signal}:{self.phrase}"
+
+
 class Feature(Struct):
-    """How much of a feature an article has, and where it shows (folded offsets)."""
+    """How much of a feature an article has, where it shows (folded offsets), and whether that is a phrase."""
 
     value: float
     places: list[Place]
+    worded: bool = False
 
 
 class Patterns:
-    """The signals that are regular expressions over the folded text: amounts, marks, forms of a title."""
+    """The cues that are regular expressions over the folded text: amounts, marks, forms of a title."""
 
     def __init__(self, signals: Iterable[Signal]) -> None:
         self._patterns = [
-            (re.compile(pattern), signal.id)
+            (re.compile(pattern), Cue(signal.id, f"pattern {number}"))
             for signal in sorted(signals, key=lambda signal: signal.id)
-            for pattern in signal.patterns
+            for number, pattern in enumerate(signal.patterns)
         ]
 
-    def find(self, field: Folded) -> list[tuple[int, int, str]]:
-        """Range and signal id of every match."""
+    def find(self, field: Folded) -> list[Hit[Cue]]:
+        """Every match."""
         return [
-            (match.start(), match.end(), signal)
-            for pattern, signal in self._patterns
+            Hit(match.start(), match.end(), cue)
+            for pattern, cue in self._patterns
             for match in pattern.finditer(field.text)
             if match.end() > match.start()
         ]
 
 
 def signal_features(
-    fields: Sequence[Folded], hits: Mapping[str, Sequence[tuple[int, int, str]]]
+    passage: Passage, hits: Sequence[tuple[Folded, Hit[Cue]]], mentions: Sequence[Mention]
 ) -> dict[str, Feature]:
-    """Features `<signal>@<field>` from the hits (start, end, signal id) in each field."""
+    """Features of signals and phrases from the hits in a passage.
+
+    What lies inside a name says nothing but that there is a name (`오픈` in `오픈AI` opens nothing).
+    """
     features: dict[str, Feature] = {}
-    for field in fields:
-        below = max(1.0, (len(field.text) - _LEAD) / _STRETCH)
-        for start, end, signal in hits[field.field]:
-            feature = features.setdefault(f"{signal}@{field.field}", Feature(0.0, []))
-            feature.value = min(1.0, feature.value + (1.0 if start < _LEAD else 1 / below))
-            feature.places.append((field, start, end))
+    for field, hit in hits:
+        part, cue = passage.part(field, hit.start), hit.payload
+        if not part or (cue.signal not in TOPICS and _inside(field, hit, mentions)):
+            continue
+        for name, value in (
+            (f"{cue.signal}@{part}", 1.0),
+            (cue.feature, 1.0 if part == "title" else _TEXT_SHARE),
+        ):
+            feature = features.setdefault(name, Feature(0.0, [], worded=True))
+            feature.value = max(feature.value, value)
+            feature.places.append((field, hit.start, hit.end))
     return features
 
 
 def shape_features(
-    fields: Sequence[Folded], mentions: Sequence[Mention], kinds: Mapping[str, str], own: Mention | None
+    passage: Passage, mentions: Sequence[Mention], kinds: Mapping[str, str], own: Mention | None
 ) -> dict[str, Feature]:
-    """Features of what is named and how the article is built. `own` is set on an actor's own site."""
+    """Features of what a passage names and how it is built. `own` is set on an actor's own site."""
     features: dict[str, Feature] = {"bias": Feature(1.0, [])}
 
     def add(name: str, mention: Mention) -> None:
         feature = features.setdefault(name, Feature(1.0, []))
         feature.places.append((mention.field, mention.start, mention.end))
 
+    named = set()
     for mention in mentions:
-        where = mention.field.field
-        if mention.start >= _LEAD:
+        part = passage.part(mention.field, mention.start)
+        if not part:
             continue
-        add(f"actor@{where}", mention)
-        add(f"{kinds[mention.actor]}@{where}", mention)
+        named.add(mention.actor)
+        add(f"actor@{part}", mention)
+        add(f"{kinds[mention.actor]}@{part}", mention)
         if mention.native:
-            add(f"native@{where}", mention)
+            add(f"native@{part}", mention)
         if mention.product:
-            add(f"product@{where}", mention)
+            add(f"product@{part}", mention)
             if mention.product != mention.family:
-                add(f"version@{where}", mention)
-        if where == "title" and mention.start <= 1:
+                add(f"version@{part}", mention)
+        if part == "title" and mention.start <= 1:
             add("first@title", mention)
-    named = {mention.actor for mention in mentions if mention.start < _LEAD}
     for count in (2, 3):
         if len(named) >= count:
             features[f"actors-{count}"] = Feature(1.0, [])
     if own is not None:
         add("own-site", own)
-    if not any(field.field == "text" and field.text.strip() for field in fields):
+    body = passage.body[0].text[passage.body[1] : passage.body[2]]
+    if not body.strip():
         features["no-text"] = Feature(1.0, [])
     return features
+
+
+def _inside(field: Folded, hit: Hit[Cue], mentions: Sequence[Mention]) -> bool:
+    return any(m.field is field and m.start <= hit.start and hit.end <= m.end for m in mentions)

@@ -1,0 +1,51 @@
+"""The passages in which an article is read: its title with what opens the text, and the sections of a long text.
+
+What an article is about stands at its top; what else it deals with, under the headings further down. A
+section is read like an article of its own with its heading as the title.
+"""
+
+import re
+
+from msgspec import Struct
+
+from .folding import Folded
+
+# What a feed's summary or an article's opening holds, in characters.
+LEAD = 1_500
+# Below this a text is one passage.
+LONG = 3_000
+# A line on its own, of a headline's length, that is neither an item of a list nor the end of a sentence.
+_HEADING = re.compile(r"^[ \t]*(?![•*\-–·])(\S[^\n]{6,98}[^\n.;,!\"'\s])[ \t]*$", re.MULTILINE)
+
+Range = tuple[Folded, int, int]
+
+
+class Passage(Struct, frozen=True):
+    """A head and the body below it, as ranges of folded fields."""
+
+    head: Range
+    body: Range
+
+    def part(self, field: Folded, at: int) -> str:
+        """Where an offset lies: `title` in the head, `text` in the body, nothing elsewhere."""
+        for name, (owner, start, end) in (("title", self.head), ("text", self.body)):
+            if owner is field and start <= at < end:
+                return name
+        return ""
+
+
+def opening(title: Folded, text: Folded) -> Passage:
+    """The title and the first words of the text."""
+    return Passage((title, 0, len(title.text)), (text, 0, LEAD))
+
+
+def sections(text: Folded) -> list[Passage]:
+    """The sections of a long text that have a heading, in reading order; none of a short one."""
+    if len(text.text) < LONG:
+        return []
+    headings = [match.span(1) for match in _HEADING.finditer(text.text)]
+    ends = [start for start, _ in headings[1:]] + [len(text.text)]
+    return [
+        Passage((text, start, end), (text, end, min(until, end + LEAD)))
+        for (start, end), until in zip(headings, ends, strict=True)
+    ]
