@@ -23,5 +23,7 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(_OneLine("%(asctime)sZ %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kafka").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # It warns of every turn of its loop above 0.1 s, which any busy machine has.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     for name in ("httpx", "httpcore", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -47,7 +47,7 @@ def asyncapi() -> str:
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in topics().values()},
         "operations": {
-            f"receive-{topic.name}": {"action": "send", "channel": {"$ref": f"#/channels/{topic.name}"}}
+            f"send-{topic.name}": {"action": "send", "channel": {"$ref": f"#/channels/{topic.name}"}}
             for topic in topics().values()
         },
         "components": {"messages": messages},

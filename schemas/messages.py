@@ -51,7 +51,8 @@ class Article(Message, frozen=True, kw_only=True):
 
     `kind` is `article`, `revision` or `sighting`. `revision` names the content by its hash. `text` is plain
     text; `text_source` says where it came from (`summary`, `content`, `page`). `published_at` is the
-    feed's date, or the time of observation where it gives none (`published_precision` is then `observed`).
+    feed's date (`published_precision` `second`, `day`, `month` or `year`), or the time of observation where
+    it gives none (`observed`).
     """
 
     article_id: Id
@@ -119,7 +120,7 @@ class Assessment(Message, frozen=True, kw_only=True):
     """What one version of the classifier says of one revision of an article.
 
     `status` is rumoured, announced, happened, delayed, denied or none. `classifier` is the digest of code,
-    lexicon and settings. `version` is 0 until the store has given it a number.
+    lexicon, weights and settings. `version` is 0 until the store has given it a number.
     """
 
     article_id: Id
@@ -210,7 +211,7 @@ class Header(Message, frozen=True, kw_only=True):
 class DeadLetter(Message, frozen=True, kw_only=True):
     """A record that could not be processed: its bytes, its place, the reason. `key` and `value` are base64.
 
-    `reason` is `decode`, `process` or `store`; `errors` is the exception's chain, outermost first.
+    `reason` is `decode` or `process`; `errors` is the exception's chain, outermost first.
     """
 
     topic: str

@@ -62,7 +62,9 @@ def start_at(stored: int | None, committed: int | None, first: int, end: int) ->
     if stored > end:
         return first, f"the store is at {stored}, the topic ends at {end} (another topic): all over"
     if committed is not None and committed < stored:
-        return max(committed, first), f"the group was reset from {stored}: replays"
+        return max(
+            committed, first
+        ), f"behind the store at {stored} (reset, or killed between commits): replays"
     if committed is not None and committed > stored:
         return max(stored, first), f"the group is at {committed}, the store at {stored} (restored): rewinds"
     return max(stored, first), "continues"

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipeline import settings as configuration
@@ -52,10 +52,22 @@ def settings_and_servers() -> tuple[Settings, Servers]:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection to read the store by."""
+    with _store() as engine, engine.connect() as tx:
+        yield tx
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A transaction on the store, committed at the end."""
+    with _store() as engine, engine.begin() as tx:
+        yield tx
+
+
+@contextmanager
+def _store() -> Iterator[Engine]:
     engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value(), pool=1)
     try:
-        with engine.connect() as tx:
-            yield tx
+        yield engine
     finally:
         engine.dispose()
 

@@ -17,11 +17,11 @@ from pipeline.cli.common import (
     print_table,
     reading,
     settings_and_servers,
+    writing,
 )
 from pipeline.store import dead_letters as letters
 from pipeline.store import queries
 from pipeline.store.queries import Judged
-from pipeline.workers import upkeep
 from schemas.messages import Span
 from schemas.topics import topics as all_topics
 
@@ -137,11 +137,19 @@ def list_letters(as_json: bool) -> None:
 @plain_errors
 def redrive(ids: tuple[int, ...]) -> None:
     """Send open dead letters, all or these, to their topic again."""
-    from pipeline.store.database import connect
-
-    _, servers = settings_and_servers()
-    done = upkeep.redrive(connect(servers.database_url.get_secret_value(), pool=1), ids)
+    with writing() as tx:
+        done = letters.redrive(tx, ids=ids)
     click.echo(f"{len(done)} queued for the relay")
+
+
+@dead_letters.command()
+@click.argument("ids", type=int, nargs=-1, required=True)
+@plain_errors
+def discard(ids: tuple[int, ...]) -> None:
+    """Settle these dead letters without sending them again."""
+    with writing() as tx:
+        count = letters.discard(tx, ids)
+    click.echo(f"{count} discarded")
 
 
 def _line(one: Judged) -> tuple[object, ...]:

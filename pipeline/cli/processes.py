@@ -64,7 +64,7 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
     # Two runs at a time: after an outage all the late ones start at once otherwise.
     return (
         *workers,
-        Service("prefect-worker", (*prefect, "--name", "racewire", "--limit", "2"), env=env, grace=20),
+        Service("prefect-worker", (*prefect, "--name", "racewire", "--limit", "2"), env=env, grace=10),
         Service(
             "web",
             (*RACEWIRE, "web"),

@@ -110,7 +110,9 @@ class Newsroom:
                     self.send_error(HTTPStatus.NOT_FOUND)
                     return
                 with newsroom._changed:
-                    number, body = newsroom._round, newsroom.document(feed.id)
+                    body = newsroom.document(feed.id)
+                    newsroom._asked[feed.id] = newsroom._round
+                    newsroom._changed.notify_all()
                 tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
                 same = self.headers.get("If-None-Match") == tag
                 self.send_response(HTTPStatus.NOT_MODIFIED if same else HTTPStatus.OK)
@@ -121,9 +123,6 @@ class Newsroom:
                 self.end_headers()
                 if not same:
                     self.wfile.write(body)
-                with newsroom._changed:
-                    newsroom._asked[feed.id] = number
-                    newsroom._changed.notify_all()
 
             def log_message(self, format: str, *args: object) -> None:
                 """The poll's own records say what was fetched."""

@@ -58,7 +58,8 @@ def next_state(
         )
     if fetched.kind == "failed":
         if our_outage:
-            return replace(polled, next_poll_at=now + bounds.floor)
+            why = "no host could be reached: our own network seems to be down"
+            return replace(polled, detail=why, next_poll_at=now + bounds.floor)
         return _failed(polled, fetched.reason, fetched.detail, fetched.retry_after, now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)

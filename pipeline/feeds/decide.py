@@ -8,7 +8,6 @@ Within a batch the memory of one feed's decision must be laid over `known` befor
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -18,17 +17,11 @@ from pipeline.feeds.values import Candidate, Decision, Feed, Known, Outcome, Out
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
 MAX_EDITS = 12
 
-# On a feed's first import everything is new to us, but only the last two days are news to a reader.
-NEWS_WINDOW = timedelta(hours=48)
-
 
 def decide(
     feed: Feed,
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
-    *,
-    now: datetime,
-    first_import: bool,
 ) -> Decision:
     """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids."""
     outcomes: list[Outcome] = []
@@ -55,8 +48,6 @@ def decide(
             )
             continue
         outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id))
-        if outcome.article is not None and first_import:
-            outcome = replace(outcome, backfill=outcome.article.published_at < now - NEWS_WINDOW)
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)

@@ -71,7 +71,7 @@ def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datet
     if parsed.problem is not None:
         return Explanation(feed=feed, steps=tuple(steps))
     entries = identify(feed, parsed, now=now, detector=Detector(languages))
-    decision = decide(feed, entries, {}, now=now, first_import=True)
+    decision = decide(feed, entries, {})
     steps.append(Step(name="decide", ok=True, result=_decide_result(decision)))
     return Explanation(feed=feed, steps=tuple(steps), rows=_rows(entries, decision))
 

@@ -93,11 +93,6 @@ class FeedState(Value, frozen=True, kw_only=True):
             return Validators(body_hash=self.validators.body_hash)
         return self.validators
 
-    @property
-    def first_import(self) -> bool:
-        """Whether nothing was ever published from this feed."""
-        return self.last_success_at is None
-
 
 class Fetched(Value, frozen=True, kw_only=True):
     """How one fetch ended. Every fetch ends in one of these; none raises.
@@ -210,8 +205,7 @@ def ownership(text_length: int, rank: int, feed_id: str) -> tuple[int, int, str]
 class Outcome(Value, frozen=True, kw_only=True):
     """What became of one entry. `article` is the message to publish, None for `unchanged` and `reject`.
 
-    `why` says in one line what decided it. `backfill` marks history that is no news. `reason` is a reject's
-    code.
+    `why` says in one line what decided it. `reason` is a reject's code.
     """
 
     position: int
@@ -219,7 +213,6 @@ class Outcome(Value, frozen=True, kw_only=True):
     why: str
     article_id: Id | None = None
     article: Article | None = None
-    backfill: bool = False
     reason: str | None = None
 
 

@@ -12,13 +12,17 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from pipeline.store import outbox
-from pipeline.store.database import table_of, upsert
+from pipeline.store.database import insert_rows, table_of
 from pipeline.store.models import AssessmentRow, ReleaseRow, StoryRow
 from schemas.codec import record
 from schemas.messages import Assessment, Message, Release, Story
 from schemas.topics import Topic
 
 M = TypeVar("M", bound=Message)
+
+
+class ConflictError(Exception):
+    """Another transaction was quicker; the same transaction, tried again, sees what it wrote."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: 
 def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M]) -> list[M]:
     """Write what changed and announce it; the written states, with their versions.
 
-    `states` hold a key once; their `version` is ignored. Raises IntegrityError, for the caller to try again,
-    where another transaction is writing the same new key.
+    `states` hold a key once; their `version` is ignored. Raises ConflictError, for the caller to try again,
+    where another transaction made the same new key meanwhile.
     """
     if not states:
         return []
@@ -92,8 +96,9 @@ def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[
         new = msgspec.structs.replace(state, version=version)
         if old is None or msgspec.structs.replace(old, version=version) != new:
             written.append((version, new))
-    upsert(
-        tx,
+    if not written:
+        return []
+    statement = insert_rows(
         aggregate.model,
         [
             {
@@ -106,5 +111,15 @@ def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[
             for version, state in written
         ],
     )
+    table = table_of(aggregate.model)
+    done = tx.scalars(
+        statement.on_conflict_do_update(
+            index_elements=[aggregate.key],
+            set_={c.name: statement.excluded[c.name] for c in table.c if not c.primary_key},
+            where=table.c.version == statement.excluded.version - 1,
+        ).returning(table.c[aggregate.key])
+    ).all()
+    if len(done) != len(written):
+        raise ConflictError(f"{table.name}: a new key was written by another transaction meanwhile")
     outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written])
     return [state for _, state in written]

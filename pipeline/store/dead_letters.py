@@ -71,6 +71,14 @@ def redrive(tx: Connection, limit: int = 1000, ids: Sequence[int] = ()) -> list[
     return done
 
 
+def discard(tx: Connection, ids: Sequence[int]) -> int:
+    """Settle open dead letters without sending them again; how many there were."""
+    row = DeadLetterRow
+    return tx.execute(
+        update(row).where(row.state == "open", row.id.in_(ids)).values(state="discarded")
+    ).rowcount
+
+
 def counts(tx: Connection) -> dict[str, int]:
     """Dead letters by state."""
     row = DeadLetterRow

@@ -7,10 +7,19 @@ from sqlalchemy import ARRAY, Connection, Text, cast, delete, select
 
 from pipeline.store.aggregates import RELEASE, STORY, put
 from pipeline.store.database import upsert
-from pipeline.store.models import MemberRow, ReleaseRow
+from pipeline.store.models import AssessmentRow, MemberRow, ReleaseRow
 from pipeline.stories.values import Decision, Keys, Member, State
-from schemas.messages import Release
+from schemas.messages import Assessment, Release
 from schemas.topics import Topic
+
+
+def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessment]:
+    """Those that are not older than the verdict in the store: a replay must not tell a story backwards."""
+    row = AssessmentRow
+    ids = {a.article_id for a in assessments}
+    found = tx.execute(select(row.article_id, row.version).where(row.article_id.in_(ids)))
+    versions = dict(found.tuples().all())
+    return [a for a in assessments if a.version >= versions.get(a.article_id, 0)]
 
 
 def load_state(tx: Connection, keys: Sequence[Keys]) -> State:

@@ -141,9 +141,7 @@ class Poller:
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
-                decision = decide(
-                    r.feed, r.entries, known | learned, now=now, first_import=r.state.first_import
-                )
+                decision = decide(r.feed, r.entries, known | learned)
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
             publish(producer, [r for d in decisions for r in self._records(d)])

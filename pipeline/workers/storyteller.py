@@ -21,11 +21,10 @@ def strategy(
     settings = Settings()
 
     def prepare(assessments: Sequence[Assessment]) -> Write:
-        keys = [lookup(a, settings) for a in assessments]
-
         def write(tx: Connection) -> None:
-            if assessments:
-                decision = decide(assessments, tales.load_state(tx, keys), settings)
+            if newest := tales.current(tx, assessments):
+                state = tales.load_state(tx, [lookup(a, settings) for a in newest])
+                decision = decide(newest, state, settings)
                 tales.save_decision(tx, topics[STORIES], topics[RELEASES], decision)
 
         return write

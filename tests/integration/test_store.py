@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from pipeline.store import leases, outbox, verdicts
-from pipeline.store.aggregates import ASSESSMENT, load, put
+from pipeline.store import leases, outbox, tales, verdicts
+from pipeline.store.aggregates import ASSESSMENT, ConflictError, load, put
 from pipeline.store.database import is_current, migrate
 from pipeline.store.models import Base
 from schemas.topics import ASSESSMENTS
@@ -119,3 +119,39 @@ def test_a_sighting_before_its_article_makes_the_row_and_gives_way(world: World)
         verdicts.save_articles(tx, [article(1, later=1)])
     assert world.scalar("SELECT revision FROM articles") == "r1-0"
     assert world.scalar("SELECT count(*) FROM sightings") == 2
+
+
+def test_a_new_key_is_written_by_one_and_seen_by_the_other(world: World) -> None:
+    given = article(1)
+    verdict = StubClassifier().assess(given)
+    with world.engine.begin() as tx:
+        verdicts.save_articles(tx, [given])
+    barrier = threading.Barrier(4)
+
+    def write(writer: int) -> int:
+        state = msgspec.structs.replace(verdict, title=f"writer {writer}")
+        barrier.wait()
+        for conflicts in range(5):
+            try:
+                with world.engine.begin() as tx:
+                    put(tx, ASSESSMENT, world.topics[ASSESSMENTS], [state])
+            except ConflictError:
+                continue
+            return conflicts
+        raise AssertionError("it never saw what the others wrote")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    with world.engine.connect() as tx:
+        versions = [int(dict(row.record.headers)["ce_sequence"]) for row in outbox.take(tx, 100)]
+    assert versions == [1, 2, 3, 4]
+
+
+def test_a_story_is_not_told_backwards(world: World) -> None:
+    given = article(1)
+    with world.engine.begin() as tx:
+        verdicts.save_articles(tx, [given])
+        (first,) = put(tx, ASSESSMENT, world.topics[ASSESSMENTS], [StubClassifier().assess(given)])
+        changed = msgspec.structs.replace(first, title="changed")
+        (second,) = put(tx, ASSESSMENT, world.topics[ASSESSMENTS], [changed])
+        assert tales.current(tx, [first, second]) == [second]

@@ -15,11 +15,11 @@ from pipeline.bus.consumer import Batch, start_at
         (None, None, 10, "new to this group"),
         (50, 50, 50, "continues"),
         (50, None, 50, "continues"),  # Kafka forgot the group; the store did not
-        (50, 30, 30, "was reset"),  # an operator's reset, or a crash between the store's commit and Kafka's
+        (50, 30, 30, "replays"),  # an operator's reset, or a crash between the store's commit and Kafka's
         (50, 70, 50, "restored"),  # an older database was restored
         (None, 70, 10, "all over"),  # a new database
         (5, 5, 10, "continues"),  # retention deleted what was not yet read
-        (5, 3, 10, "was reset"),
+        (5, 3, 10, "replays"),
         (500, 500, 10, "another topic"),  # the topic was made anew
         (500, None, 10, "another topic"),
     ],

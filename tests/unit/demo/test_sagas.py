@@ -48,7 +48,7 @@ def test_a_saga_comes_out_as_expected(folder: Path | None, tmp_path: Path) -> No
                 parsed = parse(newsroom.document(feed.id), url=feed.url)
                 entries = identify(feed, parsed, now=NOW, detector=detector)
                 assert all(isinstance(entry, Candidate) for entry in entries)
-                decision = decide_feed(feed, entries, known, now=NOW, first_import=number == 1)
+                decision = decide_feed(feed, entries, known)
                 known |= {row.article_id: row for row in decision.memory}
                 kinds.update(message.kind for message in decision.messages)
                 batch += [classifier().assess(m) for m in decision.messages if m.kind != "sighting"]

@@ -19,7 +19,7 @@ FAILED = Fetched(kind="failed", url=URL, status=503, reason="http-503", detail="
 PARSED = ParsedFeed(base=URL, format="rss20", entries=(Entry(title="t"),))
 HTML = ParsedFeed(base=URL, problem="html", detail="a page")
 NOTHING = Decision(outcomes=(), memory=())
-NEWS = decide(a_feed(), [a_candidate()], {}, now=NOW, first_import=False)
+NEWS = decide(a_feed(), [a_candidate()], {})
 NEW = FeedState(feed_id="paper")
 
 
@@ -52,7 +52,6 @@ def test_a_good_poll_keeps_validators_and_clears_failures() -> None:
     state = step(step(NEW, FAILED), OK, PARSED, NEWS)
     assert (state.status, state.failures, state.reason, state.validators) == ("ok", 0, None, TAG)
     assert state.last_success_at == state.last_new_at == state.last_body_at == NOW
-    assert not state.first_import
 
 
 @pytest.mark.parametrize(

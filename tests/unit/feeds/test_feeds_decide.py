@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import permutations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.feeds.decide import MAX_EDITS, NEWS_WINDOW, decide
+from pipeline.feeds.decide import MAX_EDITS, decide
 from pipeline.feeds.values import Candidate, Decision, Entry, Feed, Known, Reject
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
@@ -24,8 +23,8 @@ class Memory:
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
 
-    def poll(self, feed: Feed, *candidates: Candidate | Reject, first_import: bool = False) -> Decision:
-        decision = decide(feed, candidates, self.known, now=NOW, first_import=first_import)
+    def poll(self, feed: Feed, *candidates: Candidate | Reject) -> Decision:
+        decision = decide(feed, candidates, self.known)
         self.known |= {known.article_id: known for known in decision.memory}
         return decision
 
@@ -128,18 +127,6 @@ def test_undated_articles_keep_the_time_they_were_first_seen() -> None:
     assert (message.kind, message.published_at, message.observed_at) == ("revision", NOW, later)
 
 
-@pytest.mark.parametrize(
-    ("age", "first_import", "backfill"), [(1, True, False), (3, True, True), (3, False, False)]
-)
-def test_only_the_last_two_days_of_a_first_import_are_news(
-    age: int, first_import: bool, backfill: bool
-) -> None:
-    assert timedelta(days=2) == NEWS_WINDOW
-    candidate = a_candidate(published=NOW - timedelta(days=age))
-    (outcome,) = Memory().poll(PAPER, candidate, first_import=first_import).outcomes
-    assert (outcome.kind, outcome.backfill) == ("article", backfill)
-
-
 FEEDS = [a_feed("a", rank=1), a_feed("b", rank=1), a_feed("c", rank=9), LAB]
 ENTRIES = st.builds(
     Entry,
@@ -174,7 +161,7 @@ def test_the_balance_is_exact_and_articles_are_addresses(raw: list[tuple[Feed, l
 def test_the_same_poll_decides_the_same_and_a_second_one_nothing(raw: list[tuple[Feed, list[Entry]]]) -> None:
     memory = Memory()
     for feed, entries in _documents(raw):
-        killed = decide(feed, entries, memory.known, now=NOW, first_import=False)
+        killed = decide(feed, entries, memory.known)
         assert memory.poll(feed, *entries) == killed
         assert memory.poll(feed, *entries).messages == ()
 

@@ -36,7 +36,7 @@ def documents(shared: Path) -> list[Document]:
 def _poll(documents: list[Document], known: dict[str, Known]) -> list[Decision]:
     decisions = []
     for document in documents:
-        decision = decide(document.feed, document.entries, known, now=NOW, first_import=True)
+        decision = decide(document.feed, document.entries, known)
         known |= {row.article_id: row for row in decision.memory}
         decisions.append(decision)
     return decisions
