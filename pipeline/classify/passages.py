@@ -1,4 +1,4 @@
-"""The passages in which an article is read: its title with what opens the text, and the sections of a long text.
+"""The passages in which an article is read: its title with the opening, and the sections of a long text.
 
 What an article is about stands at its top; what else it deals with, under the headings further down. A
 section is read like an article of its own with its heading as the title.
