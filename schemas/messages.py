@@ -175,6 +175,8 @@ class ReleaseStatement(Message, frozen=True, kw_only=True):
 
     article_id: Id
     url: str
+    title: str
+    language: Language
     feed: Id
     published_at: Timestamp
     status: Label

@@ -1,0 +1,37 @@
+"""The poll flow: what is due, in batches, a task a batch.
+
+It may run late, twice or at once with another: feeds are leased in Postgres, so no concurrency limit of
+Prefect is needed, and a run that was orphaned blocks nobody for longer than a lease.
+"""
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from pipeline.store.feeds import Poll
+from pipeline.workers import poller
+
+
+@task(name="poll-batch", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
+def poll_batch(only: list[str] | None) -> list[Poll]:
+    """Lease one batch of feeds and poll it."""
+    with poller.from_settings() as one:
+        return one.poll_batch(only)
+
+
+@flow(name="poll", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # their variance
+def poll(feeds: list[str] | None = None) -> dict[str, int]:
+    """Poll the feeds that are due, or `feeds` whether due or not."""
+    with poller.from_settings() as one:
+        batches = one.batches(feeds)
+    futures = [poll_batch.submit(batch) for batch in batches]
+    wait(futures)
+    polls = [p for future in futures for p in future.result()]
+    create_table_artifact(
+        key="polls",
+        table=[poller.row(p) for p in polls],
+        description=f"{len(polls)} feeds polled: what came in and what was refused",
+    )
+    return poller.totals(polls)

@@ -1,0 +1,43 @@
+"""The flows that keep the store in order: reassess, maintain, redrive."""
+
+from datetime import timedelta
+
+from pipeline.assets import classifier
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from pipeline import settings as configuration
+from pipeline.store.database import connect
+from pipeline.workers import upkeep
+from schemas.topics import ASSESSMENTS, topics
+
+
+@flow(name="reassess", retries=1, retry_delay_seconds=30)
+def reassess() -> dict[str, int]:
+    """Assess stored articles whose verdict is missing or of another classifier version."""
+    settings = configuration.load()
+    engine = connect(configuration.servers(settings).database_url.get_secret_value())
+    done = upkeep.reassess(engine, topics(settings.topic_prefix)[ASSESSMENTS], classifier())
+    return _report("reassess", {"articles": done.articles, "changed": done.changed})
+
+
+@flow(name="maintain", retries=1, retry_delay_seconds=30)
+def maintain() -> dict[str, int]:
+    """Delete what retention lets go."""
+    settings = configuration.load()
+    engine = connect(configuration.servers(settings).database_url.get_secret_value())
+    polls = timedelta(days=settings.keep_polls_days)
+    letters = timedelta(days=settings.keep_dead_letters_days)
+    return _report("maintain", upkeep.maintain(engine, polls, letters))
+
+
+@flow(name="redrive")
+def redrive(ids: list[int] | None = None, limit: int = 1000) -> dict[str, int]:
+    """Send open dead letters, all or `ids`, to their topic again."""
+    engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value())
+    return _report("redrive", {"redriven": len(upkeep.redrive(engine, ids or (), limit))})
+
+
+def _report(key: str, counts: dict[str, int]) -> dict[str, int]:
+    create_table_artifact(key=key, table=[counts], description=f"What the last run of {key} did")
+    return counts

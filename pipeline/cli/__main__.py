@@ -1,0 +1,5 @@
+"""`python -m pipeline.cli` is `racewire`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,84 @@
+"""What the commands share: settings, the store, tables, JSON, and errors that say what to do."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from pipeline import settings as configuration
+from pipeline.bus.connection import UnavailableError
+from pipeline.settings import Servers, Settings, SettingsError
+from pipeline.stack import StackError
+from pipeline.store.database import connect
+from pipeline.telemetry import set_up_logging
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="for machines: JSON on standard output")
+
+
+def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """What an operator can mend is told in a line, without a traceback."""
+
+    @wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, UnavailableError, StackError) as error:
+            raise click.ClickException(str(error)) from error
+        except DBAPIError as error:
+            raise click.ClickException(f"Postgres: {' '.join(str(error.orig).split())}") from error
+
+    return told
+
+
+def settings_and_servers() -> tuple[Settings, Servers]:
+    """The settings, and the servers they or the stack name. Sets up logging as well."""
+    settings = configuration.load()
+    set_up_logging(settings.log_level)
+    return settings, configuration.servers(settings)
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection to read the store by."""
+    engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value(), pool=1)
+    try:
+        with engine.connect() as tx:
+            yield tx
+    finally:
+        engine.dispose()
+
+
+def print_json(value: Any) -> None:
+    """A value as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Rows as a table; `empty` is what to do when there are none. Cells are text, never markup."""
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    # Wide in a pipe, so that nothing is folded that another program reads.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with a line on standard error and exit code 1."""
+    raise click.ClickException(message)

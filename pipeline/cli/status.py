@@ -1,0 +1,66 @@
+"""`racewire status`: is everything running, how much came in, is anybody behind."""
+
+import sys
+from typing import Any
+
+import click
+
+from pipeline import settings as configuration
+from pipeline import stack
+from pipeline.bus.admin import Lag, lag
+from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
+from pipeline.settings import Servers, Settings
+from pipeline.store import queries
+from schemas.topics import ARTICLES, ASSESSMENTS, topics
+
+READERS = {ARTICLES: "classifier", ASSESSMENTS: "storyteller"}
+
+
+def lags(settings: Settings, servers: Servers) -> list[tuple[str, str, list[Lag]]]:
+    """Per topic that a worker of ours reads: its name in the files, the group, every partition's lag."""
+    known = topics(settings.topic_prefix)
+    return [
+        (name, group, lag(servers.broker, settings.topic_prefix + group, [known[name].name]))
+        for name, group in READERS.items()
+    ]
+
+
+@click.command()
+@as_json
+@plain_errors
+def status(as_json: bool) -> None:
+    """Show servers, workers, figures and lag in one view. Exit code 1 when the stack is not ready."""
+    settings = configuration.load()
+    seen = stack.status(settings.home)
+    servers = configuration.servers(settings)
+    with reading() as tx:
+        figures = queries.overview(tx)
+    behind = lags(settings, servers)
+    ready = seen.phase is stack.Phase.READY or not seen.services
+    if as_json:
+        lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in found) for name, _, found in behind}
+        print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic})
+        sys.exit(0 if ready else 1)
+    if seen.services:
+        print_table(
+            ("service", "state", "port", "restarts", "message"),
+            [(s.name, s.state, s.port, s.restarts, s.message) for s in seen.services],
+            "",
+        )
+    polled = figures.last_poll_at
+    print_table(
+        ("what", "how many"),
+        [
+            ("articles", figures.articles),
+            *((f"  called {label}", n) for label, n in sorted(figures.labels.items())),
+            ("stories", figures.stories),
+            ("releases", figures.releases),
+            ("waiting for the relay", figures.outbox),
+            *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),
+            ("last poll", f"{polled:%Y-%m-%d %H:%M:%S} UTC" if polled else "never"),
+        ],
+        "",
+    )
+    rows = [(name, group, sum(x.end for x in of), sum(x.lag for x in of)) for name, group, of in behind]
+    print_table(("topic", "read by", "records", "lag"), rows, "")
+    sys.exit(0 if ready else 1)

@@ -1,0 +1,144 @@
+"""What `racewire feeds try` shows: each step from a URL or file to articles, and what became of each entry.
+
+The same fetch, parse, identify and decide as in a poll, with an empty memory; nothing is published or
+remembered.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.feeds.decide import decide
+from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.identify import identify
+from pipeline.feeds.language import Detector
+from pipeline.feeds.parse import parse
+from pipeline.feeds.values import Candidate, Decision, Feed, Fetched, ParsedFeed, Reject, Validators, Value
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """One step and how it ended, in words."""
+
+    name: str
+    ok: bool
+    result: str
+
+
+class Row(Value, frozen=True, kw_only=True):
+    """One entry: what it would become, and why."""
+
+    position: int
+    outcome: str
+    why: str
+    title: str
+    url: str
+    language: str = ""
+    published: str = ""
+    characters: int = 0
+
+
+class Explanation(Value, frozen=True, kw_only=True):
+    """All that is to be said about one document. `rows` has one value for each of its entries."""
+
+    feed: Feed
+    steps: tuple[Step, ...]
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the document is a feed that can be polled."""
+        return all(step.ok for step in self.steps)
+
+
+def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datetime) -> Explanation:
+    """Explain the feed with the id `target`, else what is at that URL, else what is in that file.
+
+    A host that is typed in is allowed to be private. Raises OSError where the file cannot be read.
+    """
+    registry = tuple(registry)
+    languages = {feed.language for feed in registry} | {"en"}
+    feed = next((feed for feed in registry if feed.id == target), None) or _unregistered(target)
+    if feed.url == _FILE:
+        fetched = Fetched(kind="ok", url=feed.url, body=Path(target).read_bytes())
+    else:
+        (fetched,) = fetch_all([(feed, Validators())], limits)
+    steps = [Step(name="fetch", ok=fetched.kind == "ok", result=_fetch_result(fetched))]
+    if fetched.kind != "ok":
+        return Explanation(feed=feed, steps=tuple(steps))
+    parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+    steps.append(Step(name="parse", ok=parsed.problem is None, result=_parse_result(parsed)))
+    if parsed.problem is not None:
+        return Explanation(feed=feed, steps=tuple(steps))
+    entries = identify(feed, parsed, now=now, detector=Detector(languages))
+    decision = decide(feed, entries, {}, now=now, first_import=True)
+    steps.append(Step(name="decide", ok=True, result=_decide_result(decision)))
+    return Explanation(feed=feed, steps=tuple(steps), rows=_rows(entries, decision))
+
+
+# Relative links in a file have no site to be resolved against; this names none (RFC 2606).
+_FILE = "https://file.invalid/"
+
+
+def _unregistered(target: str) -> Feed:
+    url = target if target.startswith(("http://", "https://")) else _FILE
+    host = urlsplit(url).hostname or ""
+    return Feed(
+        id="try",
+        url=url,
+        title=target[:200],
+        language="en",
+        kind="press",
+        rank=9,
+        allow_hosts=frozenset({host}),
+    )
+
+
+def _fetch_result(fetched: Fetched) -> str:
+    if fetched.kind != "ok":
+        return f"{fetched.reason or fetched.kind}: {fetched.detail}"
+    validators = fetched.validators
+    kept = [name for name in ("etag", "last_modified") if getattr(validators, name)]
+    return (
+        f"{len(fetched.body)} bytes of {fetched.content_type or 'no stated type'} from {fetched.url}; "
+        f"conditional requests by {' and '.join(kept) or 'the body alone'}"
+    )
+
+
+def _parse_result(parsed: ParsedFeed) -> str:
+    if parsed.problem is not None:
+        return f"{parsed.problem}: {parsed.detail}"
+    return f"{parsed.format or 'unknown format'}, {len(parsed.entries)} entries, {parsed.title!r}"
+
+
+def _decide_result(decision: Decision) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in decision.counts.items())
+
+
+def _rows(entries: Iterable[Candidate | Reject], decision: Decision) -> tuple[Row, ...]:
+    rows = []
+    for entry, outcome in zip(entries, decision.outcomes, strict=True):
+        if isinstance(entry, Reject):
+            row = Row(
+                position=entry.position,
+                outcome=entry.reason,
+                why=outcome.why,
+                title=entry.title,
+                url=entry.address,
+            )
+            rows.append(row)
+            continue
+        article = entry.article
+        rows.append(
+            Row(
+                position=entry.position,
+                outcome=outcome.reason or outcome.kind,
+                why=outcome.why,
+                title=article.title,
+                url=article.url,
+                language=article.language,
+                published=f"{article.published_at:%Y-%m-%d %H:%M} ({article.published_precision})",
+                characters=len(article.text),
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,245 @@
+"""The values that cross rooms: what a feed is, where it stands, what is remembered of an article.
+
+Nothing here reads a clock, a socket or a disk, and nothing imports more than the contract, so that the store
+can keep these values without knowing how feeds are fetched or parsed. Times are aware and in UTC.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta, Struct, field
+
+from schemas.messages import Article, FeedRef, Id, Language
+
+FeedKind = Literal["press", "lab", "research", "community"]
+
+FeedStatus = Literal["new", "ok", "empty", "failing", "gone"]
+"""`new`: never polled. `ok`: the last document had entries. `empty`: it was a feed without any. `failing`: no
+feed was had, for the reason in `FeedState.reason`. `gone`: the server said 410, polled no more.
+"""
+
+FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed"]
+
+OutcomeKind = Literal["article", "revision", "sighting", "unchanged", "reject"]
+OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
+
+# One full answer a day costs a server next to nothing, and bounds how long a lying one can hide its articles.
+TRUST_VALIDATORS = timedelta(days=1)
+
+
+class Value(Struct, frozen=True, kw_only=True):
+    """Base of the values below: immutable, compared by content."""
+
+
+class Feed(Value, frozen=True, kw_only=True):
+    """A feed of the registry. Rank 1 is the best of its kind and wins where two feeds carry equal text.
+
+    `allow_hosts` names the hosts with private or loopback addresses that this feed, and only this feed, may
+    be fetched from.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    url: Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/@]+(/\S*)?$")]
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    language: Language
+    kind: FeedKind
+    rank: Annotated[int, Meta(ge=1, le=9)]
+    allow_hosts: frozenset[str] = frozenset()
+
+    @property
+    def ref(self) -> FeedRef:
+        """How messages name this feed."""
+        return FeedRef(id=self.id, kind=self.kind, rank=self.rank)
+
+
+class Validators(Value, frozen=True, kw_only=True):
+    """What tells an unchanged document: the server's validators, and the body's hash for when they lie."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+class FeedState(Value, frozen=True, kw_only=True):
+    """Where a feed stands. `cadence.next_state` is the only place that makes a new one.
+
+    `next_poll_at` is None for a feed that is never polled again. `failures` counts consecutive ones.
+    `reason` is a short code (`http-404`, `timeout`, `not-a-feed`), `detail` the same in words for an
+    operator.
+    """
+
+    feed_id: Id
+    status: FeedStatus = "new"
+    reason: str | None = None
+    detail: str | None = None
+    validators: Validators = Validators()
+    interval: timedelta | None = None
+    failures: int = 0
+    last_attempt_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_new_at: datetime | None = None
+    last_body_at: datetime | None = None
+    next_poll_at: datetime | None = None
+
+    def conditions(self, now: datetime) -> Validators:
+        """The validators to ask with.
+
+        None after a failure, so that health is proven by a body. Not the server's own when the last body is
+        old, since there are servers that answer 304 for good.
+        """
+        if self.status not in ("ok", "empty") or self.last_body_at is None:
+            return Validators()
+        if now - self.last_body_at > TRUST_VALIDATORS:
+            return Validators(body_hash=self.validators.body_hash)
+        return self.validators
+
+    @property
+    def first_import(self) -> bool:
+        """Whether nothing was ever published from this feed."""
+        return self.last_success_at is None
+
+
+class Fetched(Value, frozen=True, kw_only=True):
+    """How one fetch ended. Every fetch ends in one of these; none raises.
+
+    `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
+    `gone` is 410; `failed` has a reason and a detail. `url` is the address that answered, after redirects.
+    `validators` are to be remembered once the body's articles are acknowledged. `retry_after` is in seconds.
+    """
+
+    kind: FetchKind
+    url: str
+    status: int | None = None
+    content_type: str = ""
+    body: bytes = b""
+    validators: Validators = Validators()
+    reason: str | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+
+
+class Entry(Value, frozen=True, kw_only=True):
+    """An item as its feed gives it, with markup already turned into plain text.
+
+    `link`, `guid` and `enclosure` are as given and may be anything. `published` is UTC, None where the feed
+    has no date that can be read; `precision` is `second`, `day`, `month`, `year` or `observed` (no date).
+    """
+
+    link: str = ""
+    guid: str = ""
+    enclosure: str = ""
+    title: str = ""
+    text: str = ""
+    text_source: str = "summary"
+    published: datetime | None = None
+    precision: str = "observed"
+
+
+class ParsedFeed(Value, frozen=True, kw_only=True):
+    """A document as parsed. `entries` has one value for each entry of the document, in its order.
+
+    `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
+    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of.
+    """
+
+    base: str
+    site: str = ""
+    format: str = ""
+    title: str = ""
+    entries: tuple[Entry, ...] = ()
+    problem: str | None = None
+    detail: str | None = None
+
+
+class Candidate(Value, frozen=True, kw_only=True):
+    """An entry with an identity: what its feed would publish if nobody knew the article yet.
+
+    `article` has kind `article`; `title_digest` names the title alone, as `article.revision` names title
+    and text. `text_length` leaves out what is volatile, as both of these do. `position` is the entry's place
+    in its document, from 0.
+    """
+
+    position: int
+    article: Article
+    title_digest: str
+    text_length: int
+
+
+class Reject(Value, frozen=True, kw_only=True):
+    """An entry that becomes no message, and why. `address` and `title` are for people, shortened."""
+
+    position: int
+    reason: str
+    detail: str
+    address: str = ""
+    title: str = ""
+
+
+class Known(Value, frozen=True, kw_only=True):
+    """What is remembered of an article, also after the article itself was cleaned up: the row that keeps
+    what was seen once from coming back as new.
+
+    `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
+    included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
+    article's first, for feeds that give no date.
+    """
+
+    article_id: Id
+    owner: Id
+    owner_rank: int
+    text_length: int
+    revision: Id
+    title_digest: str
+    published_at: datetime
+    precision: str
+    edits: int = 0
+    published: int = 1
+    carriers: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Strict total order of ownership: longest text, then best rank, then the feed's id."""
+        return ownership(self.text_length, self.owner_rank, self.owner)
+
+
+def ownership(text_length: int, rank: int, feed_id: str) -> tuple[int, int, str]:
+    """The greater one owns the article. Strict, so that two feeds never take it from each other in turns."""
+    return text_length, -rank, feed_id
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    """What became of one entry. `article` is the message to publish, None for `unchanged` and `reject`.
+
+    `why` says in one line what decided it. `backfill` marks history that is no news. `reason` is a reject's
+    code.
+    """
+
+    position: int
+    kind: OutcomeKind
+    why: str
+    article_id: Id | None = None
+    article: Article | None = None
+    backfill: bool = False
+    reason: str | None = None
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """What became of a document: one outcome for each entry, in the document's order, and the memory to
+    write once every message is acknowledged. `memory` has one row for each article that changed.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    memory: tuple[Known, ...]
+
+    @property
+    def messages(self) -> tuple[Article, ...]:
+        """The messages to publish, in order."""
+        return tuple(outcome.article for outcome in self.outcomes if outcome.article is not None)
+
+    @property
+    def counts(self) -> dict[OutcomeKind, int]:
+        """How many entries ended how. The sum is the number of entries."""
+        counts = dict.fromkeys(OUTCOME_KINDS, 0)
+        for outcome in self.outcomes:
+            counts[outcome.kind] += 1
+        return counts

@@ -1,0 +1,110 @@
+"""Versioned messages: assessments, stories and releases are written the same way.
+
+A state that equals the stored one writes nothing. One that differs gets the next version under a row lock and
+an event in the outbox, so that the order of a key's events is the order of commits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from pipeline.store import outbox
+from pipeline.store.database import table_of, upsert
+from pipeline.store.models import AssessmentRow, ReleaseRow, StoryRow
+from schemas.codec import record
+from schemas.messages import Assessment, Message, Release, Story
+from schemas.topics import Topic
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Aggregate(Generic[M]):
+    """Where a message type is kept, and the columns derived from it."""
+
+    model: type[Any]
+    message: type[M]
+    key: str
+    columns: Callable[[M], Mapping[str, Any]]
+
+
+ASSESSMENT = Aggregate(
+    AssessmentRow,
+    Assessment,
+    "article_id",
+    lambda a: {
+        "revision": a.revision,
+        "classifier": a.classifier,
+        "label": a.relevance.label,
+        "published_at": a.published_at,
+    },
+)
+STORY = Aggregate(
+    StoryRow,
+    Story,
+    "story_id",
+    lambda s: {
+        "first_published_at": s.first_published_at,
+        "last_published_at": s.last_published_at,
+        "actors": s.actors,
+        "products": s.products,
+    },
+)
+RELEASE = Aggregate(
+    ReleaseRow,
+    Release,
+    "release_id",
+    lambda r: {
+        "actor": r.actor,
+        "status": r.status,
+        "last_published_at": max((s.published_at for s in r.statements), default=None),
+        "article_ids": [s.article_id for s in r.statements],
+    },
+)
+
+
+def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: bool = False) -> dict[str, M]:
+    """Stored states by key. With `lock` their rows stay locked to the end of the transaction."""
+    table = table_of(aggregate.model)
+    query = select(table.c[aggregate.key], table.c.body).where(table.c[aggregate.key].in_(set(keys)))
+    if lock:
+        query = query.order_by(table.c[aggregate.key]).with_for_update()
+    return {key: msgspec.convert(body, aggregate.message) for key, body in tx.execute(query)}
+
+
+def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M]) -> list[M]:
+    """Write what changed and announce it; the written states, with their versions.
+
+    `states` hold a key once; their `version` is ignored. Raises IntegrityError, for the caller to try again,
+    where another transaction is writing the same new key.
+    """
+    if not states:
+        return []
+    stored = load(tx, aggregate, [getattr(s, aggregate.key) for s in states], lock=True)
+    now = tx.execute(select(func.clock_timestamp())).scalar_one()
+    written = []
+    for state in states:
+        old: Any = stored.get(getattr(state, aggregate.key))
+        version = old.version + 1 if old else 1
+        new = msgspec.structs.replace(state, version=version)
+        if old is None or msgspec.structs.replace(old, version=version) != new:
+            written.append((version, new))
+    upsert(
+        tx,
+        aggregate.model,
+        [
+            {
+                aggregate.key: getattr(state, aggregate.key),
+                "version": version,
+                "body": msgspec.to_builtins(state),
+                "written_at": now,
+                **aggregate.columns(state),
+            }
+            for version, state in written
+        ],
+    )
+    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written])
+    return [state for _, state in written]

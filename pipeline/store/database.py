@@ -1,0 +1,118 @@
+"""The engine, the one set-based way to write rows, and migrations."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import as_file, files
+from typing import Any
+
+import msgspec
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    Connection,
+    Engine,
+    FromClause,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    create_engine,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
+
+MIGRATION_LOCK = 7_305_801  # any number, the same for every process that migrates
+
+
+def connect(url: str, *, pool: int = 5) -> Engine:
+    """An engine whose sessions speak UTC, give up a lock after 10 s and a dead peer after about 30 s."""
+    return create_engine(
+        url,
+        pool_size=pool,
+        pool_pre_ping=True,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
+        },
+    )
+
+
+def table_of(model: type[Any]) -> Table:
+    """The Core table of a mapped class."""
+    found: Table = model.__table__
+    return found
+
+
+def rows(columns: Sequence[Column[Any]], values: Sequence[Mapping[str, Any]]) -> FromClause:
+    """`values` as a relation of `columns`, sent as one array a column: a statement's size is constant."""
+    arrays = []
+    for c in columns:
+        is_json = isinstance(c.type, JSON)
+        wire = Text() if is_json else c.type
+        data = [msgspec.json.encode(v[c.name]).decode() if is_json else v[c.name] for v in values]
+        arrays.append(cast(bindparam(None, data, type_=ARRAY(wire), unique=True), ARRAY(wire)))
+    flat = func.unnest(*arrays).table_valued(*(column(c.name) for c in columns)).render_derived()
+    return select(*(cast(flat.c[c.name], c.type).label(c.name) for c in columns)).subquery()
+
+
+def insert_rows(model: type[Any], values: Sequence[Mapping[str, Any]]) -> Insert:
+    """`INSERT INTO … SELECT … FROM unnest(…)`; all rows have the keys of the first."""
+    table = table_of(model)
+    columns = [table.c[name] for name in values[0]]
+    return insert(table).from_select([c.name for c in columns], select(rows(columns, values)))
+
+
+def upsert(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace rows by primary key; within `values` the last row of a key wins."""
+    if not values:
+        return
+    keys = [c.name for c in table_of(model).primary_key]
+    unique = list({tuple(v[k] for k in keys): v for v in values}.values())
+    statement = insert_rows(model, unique)
+    changed = {name: statement.excluded[name] for name in unique[0] if name not in keys}
+    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows whose primary key is not there yet."""
+    if values:
+        tx.execute(insert_rows(model, values).on_conflict_do_nothing())
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are at the newest revision this version has."""
+    with as_file(files("pipeline.store") / "migrations") as scripts, engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        head = ScriptDirectory.from_config(config).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to a migration revision. Safe to start from several processes at once."""
+    with as_file(files("pipeline.store") / "migrations") as scripts, engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = '60s'"))
+        connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
+        connection.commit()
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, revision)
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(select(func.pg_advisory_unlock(MIGRATION_LOCK)))
+            connection.commit()

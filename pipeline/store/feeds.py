@@ -1,0 +1,180 @@
+"""The poller's memory: feeds and their leases, known articles, and the record of each poll."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+
+from pipeline.feeds.values import Feed, FeedState, Known
+from pipeline.store.database import insert_rows, upsert
+from pipeline.store.models import FeedRow, KnownRow, PollRow
+
+PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
+
+
+@dataclass(frozen=True)
+class Poll:
+    """What became of one poll of one feed. `entries` is the sum of the five that follow."""
+
+    feed_id: str
+    at: datetime
+    fetch: str
+    detail: str
+    articles: int = 0
+    revisions: int = 0
+    sightings: int = 0
+    unchanged: int = 0
+    rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
+
+    @property
+    def entries(self) -> int:
+        """Entries of the document."""
+        return self.articles + self.revisions + self.sightings + self.unchanged + len(self.rejects)
+
+
+def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
+    """Bring the table to the registry: new feeds are due at once, feeds taken out are marked as removed."""
+    if feeds:
+        statement = insert_rows(
+            FeedRow,
+            [
+                {
+                    "feed_id": f.id,
+                    "feed": msgspec.to_builtins(f),
+                    "state": msgspec.to_builtins(FeedState(feed_id=f.id)),
+                }
+                for f in sorted(feeds, key=lambda f: f.id)
+            ],
+        )
+        moved = FeedRow.feed["url"].astext != statement.excluded.feed["url"].astext
+        changed = (FeedRow.feed != statement.excluded.feed) | FeedRow.removed_at.is_not(None)
+        tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=[FeedRow.feed_id],
+                set_={
+                    "feed": statement.excluded.feed,
+                    "removed_at": None,
+                    # Another address is another server: what the old one said of validators or 410 is void.
+                    "state": case((moved, statement.excluded.state), else_=FeedRow.state),
+                    "next_poll_at": case((moved, func.now()), else_=FeedRow.next_poll_at),
+                },
+                where=changed,
+            )
+        )
+    row = FeedRow
+    gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
+    tx.execute(update(row).where(gone).values(removed_at=func.now()))
+
+
+def count_due(tx: Connection) -> int:
+    """Feeds that `claim` would give out now."""
+    return tx.scalar(select(func.count()).select_from(FeedRow).where(_due())) or 0
+
+
+def claim(
+    tx: Connection, owner: str, limit: int, ttl: timedelta, only: Iterable[str] | None = None
+) -> list[tuple[Feed, FeedState]]:
+    """Lease feeds to `owner`: those that are due, longest waiting first, or `only` these, due or not.
+
+    What another owner holds is left out, so polls at once, late or twice do no feed twice.
+    """
+    row = FeedRow
+    wanted = _free() & (_due() if only is None else row.feed_id.in_(sorted(only)))
+    chosen = (
+        select(row.feed_id)
+        .where(wanted)
+        .order_by(row.next_poll_at, row.feed_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = tx.execute(
+        update(row)
+        .where(row.feed_id.in_(chosen))
+        .values(leased_by=owner, leased_until=func.clock_timestamp() + ttl)
+        .returning(row.feed, row.state)
+    )
+    found = [(msgspec.convert(f, Feed), msgspec.convert(s, FeedState)) for f, s in claimed]
+    return sorted(found, key=lambda pair: pair[0].id)
+
+
+def serialise_publishing(tx: Connection) -> None:
+    """One poll at a time decides and publishes, until the transaction ends.
+
+    Two feeds that carry the same new address must not both call it new. Fetching and parsing, which take
+    the time, are done before.
+    """
+    tx.execute(select(func.pg_advisory_xact_lock(PUBLISH_LOCK)))
+
+
+def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
+    """Those of `feed_ids` whose lease is still `owner`'s; their rows stay locked to the end."""
+    row = FeedRow
+    held = select(row.feed_id).where(
+        row.feed_id.in_(feed_ids), row.leased_by == owner, row.leased_until > func.clock_timestamp()
+    )
+    return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
+
+
+def give_back(tx: Connection, owner: str) -> None:
+    """Free the feeds that `owner` could not poll; they stay due."""
+    tx.execute(update(FeedRow).where(FeedRow.leased_by == owner).values(leased_by=None, leased_until=None))
+
+
+def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
+    """What is remembered of these articles."""
+    row = KnownRow
+    found = tx.execute(select(row.article_id, row.known).where(row.article_id.in_(set(article_ids))))
+    return {article_id: msgspec.convert(known, Known) for article_id, known in found}
+
+
+def remember(
+    tx: Connection, known: Iterable[Known], states: Iterable[FeedState], polls: Iterable[Poll]
+) -> None:
+    """Write what a batch of polls taught, and give the feeds' leases back."""
+    upsert(
+        tx,
+        KnownRow,
+        [{"article_id": k.article_id, "known": msgspec.to_builtins(k)} for k in known],
+    )
+    row = FeedRow
+    for state in states:
+        tx.execute(
+            update(row)
+            .where(row.feed_id == state.feed_id)
+            .values(
+                state=msgspec.to_builtins(state),
+                next_poll_at=state.next_poll_at,
+                leased_by=None,
+                leased_until=None,
+            )
+        )
+    written = [
+        {
+            "feed_id": p.feed_id,
+            "at": p.at,
+            "fetch": p.fetch,
+            "detail": p.detail,
+            "entries": p.entries,
+            "articles": p.articles,
+            "revisions": p.revisions,
+            "sightings": p.sightings,
+            "unchanged": p.unchanged,
+            "rejects": p.rejects,
+        }
+        for p in polls
+    ]
+    if written:
+        tx.execute(insert_rows(PollRow, written))
+
+
+def _free() -> ColumnElement[bool]:
+    row = FeedRow
+    return row.removed_at.is_(None) & or_(
+        row.leased_until.is_(None), row.leased_until < func.clock_timestamp()
+    )
+
+
+def _due() -> ColumnElement[bool]:
+    return _free() & (FeedRow.next_poll_at <= func.clock_timestamp())

@@ -1,0 +1,239 @@
+"""The tables. Aggregates keep their message as JSON (`body`) beside the columns that queries need."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Maps Python types to one Postgres type each."""
+
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own form
+        str: Text,
+        bytes: LargeBinary,
+        datetime: DateTime(timezone=True),
+        int: BigInteger,
+        list[Any]: JSONB,
+        dict[str, Any]: JSONB,
+    }
+
+
+# --- what the poller remembers -------------------------------------------------------------------------
+
+
+class FeedRow(Base):
+    """A feed of the registry: how it answered, when it is due, who polls it now."""
+
+    __tablename__ = "feeds"
+    feed_id: Mapped[str] = mapped_column(primary_key=True)
+    feed: Mapped[dict[str, Any]]
+    state: Mapped[dict[str, Any]]
+    next_poll_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), index=True)
+    removed_at: Mapped[datetime | None]
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+
+
+class KnownRow(Base):
+    """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up."""
+
+    __tablename__ = "known_articles"
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    known: Mapped[dict[str, Any]]
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PollRow(Base):
+    """One poll of one feed and what became of each of its entries."""
+
+    __tablename__ = "polls"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    feed_id: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    fetch: Mapped[str]
+    detail: Mapped[str]
+    entries: Mapped[int]
+    articles: Mapped[int]
+    revisions: Mapped[int]
+    sightings: Mapped[int]
+    unchanged: Mapped[int]
+    rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
+    __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
+
+
+# --- what the classifier writes ------------------------------------------------------------------------
+
+
+class ArticleRow(Base):
+    """An article in its current revision."""
+
+    __tablename__ = "articles"
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[str]
+    url: Mapped[str]
+    title: Mapped[str]
+    text: Mapped[str]
+    text_source: Mapped[str]
+    language: Mapped[str]
+    published_at: Mapped[datetime]
+    published_precision: Mapped[str]
+    observed_at: Mapped[datetime]
+    feed_id: Mapped[str]
+    feed_kind: Mapped[str]
+    feed_rank: Mapped[int]
+    first_stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (Index("articles_published", "published_at"),)
+
+
+class RevisionRow(Base):
+    """Every content an article has had."""
+
+    __tablename__ = "revisions"
+    article_id: Mapped[str] = mapped_column(ForeignKey("articles.article_id"), primary_key=True)
+    revision: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    text: Mapped[str]
+    feed_id: Mapped[str]
+    observed_at: Mapped[datetime]
+
+
+class SightingRow(Base):
+    """A feed that carries an article, its owner included."""
+
+    __tablename__ = "sightings"
+    article_id: Mapped[str] = mapped_column(ForeignKey("articles.article_id"), primary_key=True)
+    feed_id: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    seen_at: Mapped[datetime]
+
+
+class AssessmentRow(Base):
+    """The newest verdict on an article."""
+
+    __tablename__ = "assessments"
+    article_id: Mapped[str] = mapped_column(ForeignKey("articles.article_id"), primary_key=True)
+    version: Mapped[int]
+    revision: Mapped[str]
+    classifier: Mapped[str]
+    label: Mapped[str]
+    published_at: Mapped[datetime] = mapped_column(index=True)
+    body: Mapped[dict[str, Any]]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        Index("assessments_label_published", "label", "published_at"),
+        Index("assessments_classifier", "classifier"),
+    )
+
+
+# --- what the storyteller writes -----------------------------------------------------------------------
+
+
+class StoryRow(Base):
+    """The newest state of a story."""
+
+    __tablename__ = "stories"
+    story_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    first_published_at: Mapped[datetime]
+    last_published_at: Mapped[datetime]
+    actors: Mapped[list[Any]]
+    products: Mapped[list[Any]]
+    body: Mapped[dict[str, Any]]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        Index("stories_actors", "actors", postgresql_using="gin"),
+        Index("stories_last", "last_published_at"),
+    )
+
+
+class MemberRow(Base):
+    """An article as it was placed in a story (`pipeline.stories.Member`)."""
+
+    __tablename__ = "story_members"
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    story_id: Mapped[str] = mapped_column(index=True)
+    published_at: Mapped[datetime] = mapped_column(index=True)
+    actors: Mapped[list[Any]]
+    body: Mapped[dict[str, Any]]
+    __table_args__ = (Index("story_members_actors", "actors", postgresql_using="gin"),)
+
+
+class ReleaseRow(Base):
+    """The newest state of a product version."""
+
+    __tablename__ = "releases"
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    actor: Mapped[str]
+    status: Mapped[str]
+    last_published_at: Mapped[datetime | None] = mapped_column(index=True)
+    article_ids: Mapped[list[Any]]
+    body: Mapped[dict[str, Any]]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (Index("releases_articles", "article_ids", postgresql_using="gin"),)
+
+
+# --- how nothing is lost or doubled --------------------------------------------------------------------
+
+
+class OutboxRow(Base):
+    """A record that is to be published, in the order it was written."""
+
+    __tablename__ = "outbox"
+    seq: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    topic: Mapped[str]
+    key: Mapped[bytes | None]
+    event_id: Mapped[str]
+    headers: Mapped[list[Any]]
+    value: Mapped[bytes | None]
+
+
+class ConsumerOffsetRow(Base):
+    """How far a consumer group has come: the next offset to read."""
+
+    __tablename__ = "consumer_offsets"
+    group_id: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    next_offset: Mapped[int]
+
+
+class RelayCheckpointRow(Base):
+    """How far the relay knows each target partition: everything before is accounted for."""
+
+    __tablename__ = "relay_checkpoints"
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    next_offset: Mapped[int]
+
+
+class LeaseRow(Base):
+    """Who leads, since which epoch, until when by the database's clock."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    epoch: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+class DeadLetterRow(Base):
+    """A record that could not be processed, and what was done about it (`open`, `redriven`, `discarded`)."""
+
+    __tablename__ = "dead_letters"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    topic: Mapped[str]
+    partition: Mapped[int]
+    record_offset: Mapped[int]
+    reason: Mapped[str]
+    fingerprint: Mapped[str]
+    state: Mapped[str]
+    failed_at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+    __table_args__ = (
+        Index("dead_letters_place", "topic", "partition", "record_offset", unique=True),
+        Index("dead_letters_state", "state", "fingerprint"),
+    )

@@ -1,0 +1,195 @@
+"""Reading: what the pages, the command line and the demo show. Every query is bounded."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, func, select
+
+from pipeline.feeds.values import Feed, FeedState
+from pipeline.store import dead_letters, outbox
+from pipeline.store.database import table_of
+from pipeline.store.models import (
+    ArticleRow,
+    AssessmentRow,
+    FeedRow,
+    MemberRow,
+    PollRow,
+    ReleaseRow,
+    RevisionRow,
+    StoryRow,
+)
+from pipeline.store.verdicts import article_of
+from schemas.messages import Article, Assessment, Release, Story
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An article in its current revision, the verdict on it, and the story it is in."""
+
+    article: Article
+    assessment: Assessment
+    story_id: str | None = None
+    revisions: Sequence[tuple[str, str, str, datetime]] = ()  # revision, title, feed, observed at
+
+
+@dataclass(frozen=True)
+class FeedView:
+    """A feed as an operator sees it. `core` counts of the last 30 days' articles those called core."""
+
+    feed: Feed
+    state: FeedState
+    removed_at: datetime | None
+    leased: bool
+    articles: int
+    core: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The store in figures."""
+
+    articles: int
+    labels: Mapping[str, int]
+    stories: int
+    releases: int
+    outbox: int
+    dead_letters: Mapping[str, int]
+    last_poll_at: datetime | None
+    polled: Mapping[str, int] = field(
+        default_factory=dict
+    )  # entries, articles, revisions, … of all polls kept
+
+
+def newest(tx: Connection, limit: int = 50, label: str | None = "core") -> list[Judged]:
+    """The newest articles by publication, those called `label` or all."""
+    query = _judged().order_by(AssessmentRow.published_at.desc(), AssessmentRow.article_id).limit(limit)
+    if label is not None:
+        query = query.where(AssessmentRow.label == label)
+    return [_judged_of(row) for row in tx.execute(query)]
+
+
+def judged(tx: Connection, article_ids: Iterable[str]) -> dict[str, Judged]:
+    """Articles with their verdicts by id."""
+    query = _judged().where(ArticleRow.article_id.in_(set(article_ids)))
+    return {row.article_id: _judged_of(row) for row in tx.execute(query)}
+
+
+def article(tx: Connection, id_or_url: str) -> Judged | None:
+    """One article by its id, the beginning of its id where that names one, or its address as published."""
+    a = ArticleRow
+    exact = (a.article_id == id_or_url) | (a.url == id_or_url)
+    begins = a.article_id.startswith(id_or_url, autoescape=True)
+    query = select(a.article_id, exact).where(exact | begins).order_by(exact.desc()).limit(2)
+    found = tx.execute(query).tuples().all()
+    if not found or (len(found) > 1 and not found[0][1]):
+        return None
+    article_id = found[0][0]
+    r = RevisionRow
+    history = select(r.revision, r.title, r.feed_id, r.observed_at).order_by(r.observed_at)
+    one = judged(tx, [article_id]).get(article_id)
+    if one is None:
+        return None
+    return replace(one, revisions=tx.execute(history.where(r.article_id == article_id)).tuples().all())
+
+
+def stories(tx: Connection, limit: int = 50) -> list[Story]:
+    """The stories with the newest articles; those that were merged away are left out."""
+    s = StoryRow
+    found = tx.scalars(
+        select(s.body)
+        .where(s.body["articles"] != func.jsonb_build_array())
+        .order_by(s.last_published_at.desc(), s.story_id)
+        .limit(limit)
+    )
+    return [msgspec.convert(body, Story) for body in found]
+
+
+def story(tx: Connection, story_id: str) -> Story | None:
+    """One story, also one that was merged into another."""
+    body = tx.scalar(select(StoryRow.body).where(StoryRow.story_id == story_id))
+    return None if body is None else msgspec.convert(body, Story)
+
+
+def releases(tx: Connection, limit: int = 50, products: Iterable[str] | None = None) -> list[Release]:
+    """Release lines with the newest statements; only those of `products` where given."""
+    r = ReleaseRow
+    query = select(r.body).order_by(r.last_published_at.desc().nulls_last(), r.release_id).limit(limit)
+    if products is not None:
+        query = query.where(r.body["product"].astext.in_(set(products)))
+    return [msgspec.convert(body, Release) for body in tx.scalars(query)]
+
+
+def feeds(tx: Connection) -> list[FeedView]:
+    """Every feed, removed ones last."""
+    f, a, v = FeedRow, ArticleRow, AssessmentRow
+    recent = a.first_stored_at > func.now() - func.make_interval(0, 0, 0, 30)
+    counts = {
+        feed_id: (articles, core)
+        for feed_id, articles, core in tx.execute(
+            select(a.feed_id, func.count(), func.count().filter(v.label == "core"))
+            .outerjoin(v, v.article_id == a.article_id)
+            .where(recent)
+            .group_by(a.feed_id)
+        )
+    }
+    rows = tx.execute(
+        select(f.feed, f.state, f.removed_at, f.leased_until > func.now()).order_by(
+            f.removed_at.is_not(None), f.feed_id
+        )
+    )
+    found = []
+    for feed, state, removed_at, leased in rows:
+        articles, core = counts.get(feed["id"], (0, 0))
+        state = msgspec.convert(state, FeedState)
+        found.append(FeedView(msgspec.convert(feed, Feed), state, removed_at, bool(leased), articles, core))
+    return found
+
+
+def overview(tx: Connection) -> Overview:
+    """Counts of everything that is kept."""
+    p = PollRow
+    names = ("entries", "articles", "revisions", "sightings", "unchanged")
+    sums = tx.execute(
+        select(
+            func.max(p.at),
+            *(func.coalesce(func.sum(table_of(p).c[n]), 0) for n in names),
+            func.coalesce(func.sum(func.jsonb_array_length(p.rejects)), 0),
+        )
+    ).one()
+    labels = tx.execute(select(AssessmentRow.label, func.count()).group_by(AssessmentRow.label))
+    return Overview(
+        articles=_count(tx, ArticleRow),
+        labels=dict(labels.tuples().all()),
+        stories=_count(tx, StoryRow),
+        releases=_count(tx, ReleaseRow),
+        outbox=outbox.size(tx),
+        dead_letters=dead_letters.counts(tx),
+        last_poll_at=sums[0],
+        polled={name: int(n) for name, n in zip((*names, "rejects"), sums[1:], strict=True)},
+    )
+
+
+def delays(tx: Connection, limit: int = 10_000) -> list[float]:
+    """Seconds from a poll's reading of an article to its verdict in the store, newest first."""
+    a = ArticleRow
+    seconds = func.extract("epoch", a.first_stored_at - a.observed_at)
+    return [float(s) for s in tx.scalars(select(seconds).order_by(a.first_stored_at.desc()).limit(limit))]
+
+
+def _judged() -> Select[Any]:
+    return (
+        select(table_of(ArticleRow), AssessmentRow.body, MemberRow.story_id)
+        .join(AssessmentRow, AssessmentRow.article_id == ArticleRow.article_id)
+        .outerjoin(MemberRow, MemberRow.article_id == ArticleRow.article_id)
+    )
+
+
+def _judged_of(row: Row[Any]) -> Judged:
+    return Judged(article_of(row._mapping), msgspec.convert(row.body, Assessment), row.story_id)
+
+
+def _count(tx: Connection, model: type[Any]) -> int:
+    return tx.scalar(select(func.count()).select_from(table_of(model))) or 0

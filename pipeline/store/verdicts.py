@@ -1,0 +1,151 @@
+"""What the classifier writes: articles, their revisions and sightings, and the newest verdict on each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from pipeline.store.aggregates import ASSESSMENT, load, put
+from pipeline.store.database import add_missing, insert_rows, table_of
+from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
+from schemas.messages import Article, Assessment, FeedRef, Sighting
+from schemas.topics import Topic
+
+
+@dataclass(frozen=True)
+class Current:
+    """What an article is now: its current revision, and the feeds that carry it beside the owner."""
+
+    revision: str
+    sightings: list[Sighting]
+
+
+def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
+    """Store revisions and sightings. The newest `observed_at` is current; writing again changes nothing.
+
+    A sighting carries the whole article, so it makes the row where the article itself has not come yet.
+    """
+    if not articles:
+        return
+    table = table_of(ArticleRow)
+    newest: dict[str, Article] = {}
+    for a in sorted(articles, key=lambda a: (a.kind != "sighting", a.observed_at, a.revision)):
+        newest[a.article_id] = a
+    # Sorted, so that two writers lock rows in the same order.
+    statement = insert_rows(ArticleRow, [_article_row(newest[i]) for i in sorted(newest)])
+    new, kept = statement.excluded, {"article_id", "first_stored_at"}
+    owned = [i for i, a in sorted(newest.items()) if a.kind != "sighting"]
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.article_id],
+            set_={c.name: new[c.name] for c in table.c if c.name not in kept},
+            where=new.article_id.in_(owned)
+            & (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision)),
+        )
+    )
+    texts = {(a.article_id, a.revision): a for a in articles if a.kind != "sighting"}
+    add_missing(tx, RevisionRow, [_revision_row(texts[key]) for key in sorted(texts)])
+    _keep_first_revisions(tx, sorted(newest.keys() - set(owned)))
+    seen = {(a.article_id, a.feed.id): a for a in sorted(articles, key=lambda a: a.observed_at, reverse=True)}
+    sightings = insert_rows(SightingRow, [_sighting_row(seen[key]) for key in sorted(seen)])
+    tx.execute(
+        sightings.on_conflict_do_update(
+            index_elements=[SightingRow.article_id, SightingRow.feed_id],
+            set_={"seen_at": sightings.excluded.seen_at, "url": sightings.excluded.url},
+            where=sightings.excluded.seen_at < SightingRow.seen_at,
+        )
+    )
+
+
+def save_assessments(
+    tx: Connection, topic: Topic, article_ids: Sequence[str], found: Mapping[tuple[str, str], Assessment]
+) -> list[Assessment]:
+    """Bring the verdicts of articles up to date: their current revision and all sightings.
+
+    `found` has new verdicts by article id and revision; one of an older revision is left out, and an article
+    without a new verdict keeps its old one with the sightings of today. Returns what changed.
+    """
+    now = _current(tx, article_ids)
+    old = load(tx, ASSESSMENT, article_ids)
+    states = []
+    for article_id, current in sorted(now.items()):
+        verdict = found.get((article_id, current.revision)) or old.get(article_id)
+        if verdict is not None and verdict.revision == current.revision:
+            states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
+    return put(tx, ASSESSMENT, topic, states)
+
+
+def articles_to_assess(tx: Connection, classifier: str, after: str, limit: int) -> list[Article]:
+    """Articles whose verdict is missing or of another classifier version, by id, from `after` on."""
+    verdict = AssessmentRow
+    query = (
+        select(table_of(ArticleRow))
+        .outerjoin(verdict, verdict.article_id == ArticleRow.article_id)
+        .where(ArticleRow.article_id > after)
+        .where(
+            (verdict.classifier.is_distinct_from(classifier))
+            | (verdict.revision.is_distinct_from(ArticleRow.revision))
+        )
+        .order_by(ArticleRow.article_id)
+        .limit(limit)
+    )
+    return [article_of(row._mapping) for row in tx.execute(query)]
+
+
+def article_of(row: RowMapping) -> Article:
+    """The message of an article row; `kind` says `revision`, since the row does not remember its first."""
+    feed = FeedRef(id=row["feed_id"], kind=row["feed_kind"], rank=row["feed_rank"])
+    known = {name: row[name] for name in Article.__struct_fields__ if name in row}
+    return Article(**known, kind="revision", feed=feed)
+
+
+def _current(tx: Connection, article_ids: Sequence[str]) -> dict[str, Current]:
+    """Lock the articles and read what they are now."""
+    article, seen = ArticleRow, SightingRow
+    locked = tx.execute(
+        select(article.article_id, article.revision)
+        .where(article.article_id.in_(set(article_ids)))
+        .order_by(article.article_id)
+        .with_for_update()
+    ).all()
+    others = tx.execute(
+        select(seen.article_id, seen.feed_id, seen.url, seen.seen_at)
+        .join(article, article.article_id == seen.article_id)
+        .where(seen.article_id.in_(set(article_ids)), seen.feed_id != article.feed_id)
+        .order_by(seen.article_id, seen.seen_at, seen.feed_id)
+    )
+    sightings: dict[str, list[Sighting]] = {}
+    for article_id, feed, url, seen_at in others:
+        sightings.setdefault(article_id, []).append(Sighting(feed=feed, url=url, seen_at=seen_at))
+    return {i: Current(revision, sightings.get(i, [])) for i, revision in locked}
+
+
+def _article_row(a: Article) -> dict[str, object]:
+    row = {name: getattr(a, name) for name in Article.__struct_fields__ if name not in ("kind", "feed")}
+    return row | {"feed_id": a.feed.id, "feed_kind": a.feed.kind, "feed_rank": a.feed.rank}
+
+
+def _keep_first_revisions(tx: Connection, article_ids: Sequence[str]) -> None:
+    """The revision row of articles that a sighting may have made."""
+    columns = [c.name for c in table_of(RevisionRow).c]
+    made = select(*(table_of(ArticleRow).c[name] for name in columns)).where(
+        ArticleRow.article_id.in_(article_ids)
+    )
+    tx.execute(insert(RevisionRow).from_select(columns, made).on_conflict_do_nothing())
+
+
+def _revision_row(a: Article) -> dict[str, object]:
+    return {
+        "article_id": a.article_id,
+        "revision": a.revision,
+        "title": a.title,
+        "text": a.text,
+        "feed_id": a.feed.id,
+        "observed_at": a.observed_at,
+    }
+
+
+def _sighting_row(a: Article) -> dict[str, object]:
+    return {"article_id": a.article_id, "feed_id": a.feed.id, "url": a.url, "seen_at": a.observed_at}

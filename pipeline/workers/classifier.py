@@ -1,0 +1,43 @@
+"""The classifier: articles in, verdicts out. Scales out over the partitions of its consumer group."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine
+
+from pipeline.classify import Classifier
+from pipeline.store import verdicts
+from pipeline.workers.strategy import Prepare, StoreStrategy, Write
+from schemas.messages import Article
+from schemas.topics import ARTICLES, ASSESSMENTS, Topic
+
+NAME = "classifier"
+
+
+def strategy(engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier) -> StoreStrategy:
+    """What the consumer loop runs on `news.articles.v1`."""
+    source = topics[ARTICLES]
+    return StoreStrategy(
+        engine,
+        group,
+        source,
+        topics[f"{ARTICLES}.dead-letters"],
+        assessing(classifier, topics[ASSESSMENTS]),
+        worker=NAME,
+        version=classifier.version,
+    )
+
+
+def assessing(classifier: Classifier, topic: Topic) -> Prepare:
+    """Assess a batch, then write articles and verdicts together."""
+
+    def prepare(articles: Sequence[Article]) -> Write:
+        # A sighting's text is judged too: the row is made of it where the article itself has not come.
+        found = {(a.article_id, a.revision): classifier.assess(a) for a in articles}
+
+        def write(tx: Connection) -> None:
+            verdicts.save_articles(tx, articles)
+            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found)
+
+        return write
+
+    return prepare

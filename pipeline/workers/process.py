@@ -1,0 +1,92 @@
+"""A worker as a process: wiring from settings, a clean end on SIGTERM, an exit code that says why."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from pipeline.assets import classifier as load_classifier
+from pipeline.bus.consumer import ConsumerLoop
+from pipeline.settings import Servers, Settings
+from pipeline.store.database import connect
+from pipeline.store.leases import Lease
+from pipeline.workers import classifier, relay, storyteller
+from pipeline.workers.leading import lead
+from pipeline.workers.strategy import FloodError
+from schemas.topics import ARTICLES, ASSESSMENTS, topics
+
+log = logging.getLogger(__name__)
+
+Run = Callable[[threading.Event], None]
+
+
+def build(name: str, settings: Settings, servers: Servers, instance: str | None = None) -> Run:
+    """The worker called `name` (`classifier`, `storyteller`, `relay`), ready to run until an event is set.
+
+    `instance` is a stable number among workers of this kind: a restart then takes its partitions back
+    at once.
+    """
+    engine = connect(servers.database_url.get_secret_value())
+    return {"classifier": _classifier, "storyteller": _storyteller, "relay": _relay}[name](
+        engine, settings, servers, instance
+    )
+
+
+def main(run: Run) -> int:
+    """Run until SIGTERM or SIGINT: 0 after a clean end, 3 when a flood of failures stopped it."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        run(stop)
+    except FloodError as error:
+        log.critical("%s", error)
+        return 3
+    return 0
+
+
+def _classifier(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
+    group = f"{settings.topic_prefix}{classifier.NAME}"
+    known = topics(settings.topic_prefix)
+    strategy = classifier.strategy(engine, known, group, load_classifier())
+    loop = ConsumerLoop(
+        servers.broker, [known[ARTICLES].name], group, strategy, batch=settings.batch, instance=instance
+    )
+    return loop.run
+
+
+def _storyteller(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
+    group = f"{settings.topic_prefix}{storyteller.NAME}"
+    known = topics(settings.topic_prefix)
+    version = load_classifier().version
+
+    def run(stop: threading.Event) -> None:
+        def body(lease: Lease) -> None:
+            strategy = storyteller.strategy(engine, known, group, version, lease)
+            # Only the leader is in the group, so any leader may be its one static member.
+            ConsumerLoop(
+                servers.broker,
+                [known[ASSESSMENTS].name],
+                group,
+                strategy,
+                batch=settings.batch,
+                instance=instance,
+            ).run(stop)
+
+        lead(engine, group, stop, body)
+
+    return run
+
+
+def _relay(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
+    def run(stop: threading.Event) -> None:
+        lead(
+            engine,
+            f"{settings.topic_prefix}{relay.NAME}",
+            stop,
+            lambda lease: relay.Relay(engine, servers.broker, lease).run(stop),
+        )
+
+    return run

@@ -1,0 +1,154 @@
+"""Polling real servers into real topics: exact balance, two polls at once, a broker that is away."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.assets import classifier as real_classifier
+from pipeline.bus.connection import Broker, UnavailableError
+from pipeline.bus.consumer import ConsumerLoop
+from pipeline.feeds.cadence import Bounds
+from pipeline.feeds.fetch import Limits
+from pipeline.feeds.values import Feed
+from pipeline.store.database import connect
+from pipeline.workers import classifier
+from pipeline.workers.poller import Poller, totals
+from pipeline.workers.relay import event_id_of
+from schemas.topics import ARTICLES
+from tests.conftest import World
+from tests.feedserver import FeedServer, rss
+from tests.until import until
+
+pytestmark = pytest.mark.integration
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def server() -> Iterator[FeedServer]:
+    with FeedServer().serving() as found:
+        yield found
+
+
+def feed(server: FeedServer, name: str, path: str, rank: int = 2) -> Feed:
+    return Feed(
+        id=name,
+        url=server.url(path),
+        title=name,
+        language="en",
+        kind="press",
+        rank=rank,
+        allow_hosts=frozenset({"127.0.0.1"}),
+    )
+
+
+def poller(world: World, feeds: list[Feed], broker: Broker | None = None, batch: int = 20) -> Poller:
+    """A poller for whom a feed is not due again while a test lasts."""
+    return Poller(
+        connect(world.servers.database_url.get_secret_value()),
+        broker or world.broker,
+        world.topics[ARTICLES],
+        feeds,
+        limits=Limits(user_agent="racewire-test"),
+        bounds=Bounds(floor=HOUR, start=HOUR, ceiling=HOUR),
+        batch=batch,
+    )
+
+
+def poll_all(one: Poller, only: list[str] | None = None) -> dict[str, int]:
+    try:
+        return totals([p for batch in one.batches(only) for p in one.poll_batch(batch)])
+    finally:
+        one.close()
+
+
+def start_classifier(world: World) -> None:
+    strategy = classifier.strategy(world.engine, world.topics, "c", real_classifier())
+    name = world.settings.topic_prefix + "c"
+    world.start(ConsumerLoop(world.broker, [world.topics[ARTICLES].name], name, strategy).run)
+
+
+def test_new_seen_corrected_and_gone(world: World, server: FeedServer) -> None:
+    server.documents["/a"] = (rss(("/1", "One", "t"), ("/2", "Two", "t")), "application/rss+xml")
+    feeds = [feed(server, "a", "/a")]
+    assert poll_all(poller(world, feeds), ["a"])["articles"] == 2
+    assert poll_all(poller(world, feeds), ["a"])["entries"] == 0  # 304: nothing to parse
+    server.documents["/a"] = (rss(("/1", "One, corrected", "t"), ("/2", "Two", "t")), "text/xml")
+    third = poll_all(poller(world, feeds), ["a"])
+    assert (third["revisions"], third["unchanged"]) == (1, 1)
+    del server.documents["/a"]
+    poll_all(poller(world, feeds), ["a"])
+    assert world.scalar("SELECT state->>'reason' FROM feeds") == "http-404"
+    assert len(world.read(ARTICLES)) == 3
+    poll_all(poller(world, [feed(server, "b", "/b")]))
+    assert world.scalar("SELECT count(*) FROM feeds WHERE removed_at IS NOT NULL") == 1
+    assert world.scalar("SELECT count(*) FROM known_articles") == 2
+
+
+def test_an_edit_taken_back_is_news_again_and_another_address_is_asked_afresh(
+    world: World, server: FeedServer
+) -> None:
+    for title in ("One", "Two", "One"):
+        server.documents["/a"] = (rss(("/1", title, "t")), "text/xml")
+        poll_all(poller(world, [feed(server, "a", "/a")]), ["a"])
+    ids = [event_id_of(r.headers) for r in world.read(ARTICLES)]
+    assert len(set(ids)) == len(ids) == 3
+    server.documents["/b"] = server.documents["/a"]
+    assert poll_all(poller(world, [feed(server, "a", "/b")]))["unchanged"] == 1  # due at once, no validators
+
+
+def test_two_polls_at_once_publish_nothing_twice(world: World, server: FeedServer) -> None:
+    same = tuple((f"/{n}", f"Title {n}", "text") for n in range(40))
+    server.documents["/x"] = (rss(*same), "text/xml")
+    feeds = [feed(server, f"feed-{n}", f"/x?{n}") for n in range(8)]
+    for n in range(8):
+        server.documents[f"/x?{n}"] = server.documents["/x"]
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda _: poll_all(poller(world, feeds, batch=2)), range(3)))
+    assert sum(f["articles"] for f in found) == 40
+    assert sum(f["sightings"] for f in found) == 40 * 7
+    assert len(world.read(ARTICLES)) == 40 * 8
+    assert {server.requests[f"/x?{n}"] for n in range(8)} == {1}
+
+
+def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
+    server.documents["/a"] = (rss(("/1", "One", "t")), "text/xml")
+    feeds = [feed(server, "a", "/a")]
+    with pytest.raises(UnavailableError):
+        poll_all(poller(world, feeds, Broker("127.0.0.1:1")))
+    assert world.scalar("SELECT count(*) FROM known_articles") == 0
+    assert world.scalar("SELECT count(*) FROM polls") == 0
+    assert world.scalar("SELECT leased_by FROM feeds") is None
+    assert poll_all(poller(world, feeds))["articles"] == 1  # no validator hides it
+
+
+def test_real_feeds_balance_to_the_entry(world: World, server: FeedServer, shared: Path) -> None:
+    feeds = []
+    for number, path in enumerate(sorted((shared / "data" / "feeds").glob("*.xml"))):
+        server.documents[f"/{number}"] = (path.read_bytes(), "application/xml")
+        feeds.append(feed(server, f"real-{number}", f"/{number}", rank=1 + number % 5))
+    sums = poll_all(poller(world, feeds))
+    assert sums["feeds"] == len(feeds)
+    parts = ("articles", "revisions", "sightings", "unchanged", "rejected")
+    assert sums["entries"] == sum(sums[p] for p in parts)
+    assert sums["unchanged"] == 0
+    published = sums["articles"] + sums["revisions"] + sums["sightings"]
+    assert len(world.read(ARTICLES)) == published
+    addresses = {json.loads(r.value)["article_id"] for r in world.read(ARTICLES)}
+
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT sum(next_offset) FROM consumer_offsets") == published, 120)
+    assert world.scalar("SELECT count(*) FROM dead_letters") == 0
+    assert world.scalar("SELECT count(*) FROM articles") == sums["articles"] == len(addresses)
+    lacking = (
+        "SELECT count(*) FROM articles a LEFT JOIN assessments v USING (article_id) "
+        "WHERE v.revision IS DISTINCT FROM a.revision"
+    )
+    assert world.scalar(lacking) == 0
+    reasons = world.scalar(
+        "SELECT count(*) FROM polls, jsonb_array_elements(rejects) r WHERE r->>0 <> '' AND r->>1 <> ''"
+    )
+    assert reasons == sums["rejected"]

@@ -1,0 +1,71 @@
+"""A server on loopback that answers each path with exactly the bytes it is told to, HTTP or not."""
+
+import socketserver
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+# Handed what was asked and a function that sends bytes; the connection closes when it returns.
+Answer = Callable[[bytes, Callable[[bytes], None]], None]
+
+
+class LyingServer:
+    """Use as a context manager; `answers` maps paths to what is sent there, `asked` has the requests seen."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, bytes | Answer] = {}
+        self.asked: list[bytes] = []
+        # Set on the way out, so that an answer that never ends can wait for it.
+        self.over = threading.Event()
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                request = b""
+                while not request.endswith(b"\r\n\r\n"):
+                    line = self.rfile.readline()
+                    if not line:
+                        return
+                    request += line
+                outer.asked.append(request)
+                answer = outer.answers[request.split()[1].decode()]
+                try:
+                    if isinstance(answer, bytes):
+                        self.wfile.write(answer)
+                    else:
+                        answer(request, lambda piece: self.wfile.write(piece) and None)
+                except OSError:
+                    pass  # the client has had enough
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
+    """A well-formed answer; underscores in header names stand for dashes."""
+    headers.setdefault("Content_Length", str(len(body)))
+    lines = [
+        f"HTTP/1.1 {status} X",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

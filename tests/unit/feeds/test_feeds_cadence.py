@@ -1,0 +1,138 @@
+"""What a feed does next."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
+from pipeline.feeds.decide import decide
+from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, ParsedFeed, Validators
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
+
+BOUNDS = Bounds(floor=timedelta(minutes=10), start=timedelta(hours=1), ceiling=timedelta(hours=8))
+URL = "https://paper.example/feed.xml"
+TAG = Validators(etag='"1"', body_hash="1")
+OK = Fetched(kind="ok", url=URL, status=200, validators=TAG)
+NOT_MODIFIED = Fetched(kind="not-modified", url=URL, status=304, validators=TAG)
+FAILED = Fetched(kind="failed", url=URL, status=503, reason="http-503", detail="503")
+PARSED = ParsedFeed(base=URL, format="rss20", entries=(Entry(title="t"),))
+HTML = ParsedFeed(base=URL, problem="html", detail="a page")
+NOTHING = Decision(outcomes=(), memory=())
+NEWS = decide(a_feed(), [a_candidate()], {}, now=NOW, first_import=False)
+NEW = FeedState(feed_id="paper")
+
+
+def step(
+    state: FeedState,
+    fetched: Fetched,
+    parsed: ParsedFeed | None = None,
+    decision: Decision = NOTHING,
+    *,
+    ours: bool = False,
+) -> FeedState:
+    return next_state(state, fetched, parsed, decision, now=NOW, bounds=BOUNDS, our_outage=ours)
+
+
+HEALTHY = step(NEW, OK, PARSED)
+
+
+def test_news_shortens_the_interval_to_the_floor_and_silence_lengthens_it_to_the_ceiling() -> None:
+    state = step(NEW, OK, PARSED, NEWS)
+    assert (state.interval, state.next_poll_at) == (timedelta(minutes=30), NOW + timedelta(minutes=30))
+    for _ in range(20):
+        state = step(state, OK, PARSED, NEWS)
+    assert state.interval == BOUNDS.floor
+    for _ in range(20):
+        state = step(state, NOT_MODIFIED)
+    assert state.interval == BOUNDS.ceiling
+
+
+def test_a_good_poll_keeps_validators_and_clears_failures() -> None:
+    state = step(step(NEW, FAILED), OK, PARSED, NEWS)
+    assert (state.status, state.failures, state.reason, state.validators) == ("ok", 0, None, TAG)
+    assert state.last_success_at == state.last_new_at == state.last_body_at == NOW
+    assert not state.first_import
+
+
+@pytest.mark.parametrize(
+    ("fetched", "parsed", "status", "reason"),
+    [
+        (FAILED, None, "failing", "http-503"),
+        (OK, HTML, "failing", "html"),
+        (OK, ParsedFeed(base=URL, format="rss20"), "empty", None),
+        (OK, PARSED, "ok", None),
+        (NOT_MODIFIED, None, "ok", None),
+        (Fetched(kind="gone", url=URL, status=410, detail="gone"), None, "gone", "gone"),
+    ],
+)
+def test_each_way_a_feed_can_answer_is_a_state_of_its_own(
+    fetched: Fetched, parsed: ParsedFeed | None, status: str, reason: str | None
+) -> None:
+    state = step(HEALTHY, fetched, parsed)
+    assert (state.status, state.reason) == (status, reason)
+
+
+def test_validators_of_what_is_no_feed_are_not_kept() -> None:
+    assert step(NEW, OK, HTML).validators == Validators()
+
+
+def test_a_failing_feed_is_asked_unconditionally_and_not_healed_by_an_empty_answer() -> None:
+    failing = step(HEALTHY, FAILED)
+    assert failing.conditions(NOW) == Validators()
+    still = step(failing, NOT_MODIFIED)
+    assert (still.status, still.reason, still.failures) == ("failing", "http-503", 2)
+    assert step(failing, OK, PARSED).status == "ok"
+
+
+def test_validators_are_believed_for_a_day() -> None:
+    assert HEALTHY.conditions(NOW + timedelta(hours=23)) == TAG
+    assert HEALTHY.conditions(NOW + timedelta(hours=25)) == Validators(body_hash="1")
+    assert step(HEALTHY, replace(NOT_MODIFIED, kind="unchanged")).last_body_at == NOW
+
+
+def test_failures_back_off_within_bounds_and_never_stop_a_feed() -> None:
+    state, waits = HEALTHY, []
+    for _ in range(200):
+        state = step(state, FAILED)
+        assert state.next_poll_at is not None
+        waits.append(state.next_poll_at - NOW)
+    assert waits == sorted(waits)
+    assert waits[0] < waits[1] < waits[-1] == LONGEST_BACKOFF
+    assert state.failures == 200
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        (1.0, timedelta(minutes=20)),
+        (36_000.0, timedelta(hours=10)),
+        (10.0**9, LONGEST_PATIENCE),
+        (float("inf"), LONGEST_PATIENCE),
+    ],
+)
+def test_a_server_may_ask_for_patience_but_not_for_ever(retry_after: float, wait: timedelta) -> None:
+    state = step(HEALTHY, replace(FAILED, retry_after=retry_after))
+    assert state.next_poll_at == NOW + wait
+
+
+def test_only_gone_retires_a_feed() -> None:
+    assert step(HEALTHY, Fetched(kind="gone", url=URL, status=410, detail="gone")).next_poll_at is None
+
+
+def test_our_own_outage_condemns_no_feed() -> None:
+    state = step(HEALTHY, replace(FAILED, status=None), ours=True)
+    assert (state.status, state.failures, state.next_poll_at) == ("ok", 0, NOW + BOUNDS.floor)
+
+
+def _unreachable(host: str) -> Fetched:
+    return Fetched(kind="failed", url=f"https://{host}/feed", reason="connect", detail="no route")
+
+
+def test_an_outage_is_ours_when_no_host_of_several_is_reached() -> None:
+    hosts = [_unreachable(host) for host in ("a.example", "b.example", "c.example")]
+    assert is_our_outage(hosts)
+    assert not is_our_outage(hosts[:2])
+    assert not is_our_outage([*hosts, replace(FAILED, url="https://d.example/feed")])
+    assert not is_our_outage([_unreachable("a.example")] * 5)
+    assert not is_our_outage([replace(host, reason="refused-address") for host in hosts])

@@ -1,0 +1,195 @@
+"""What becomes of each entry: one outcome each, one owner an article, the same decision however often."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from pipeline.feeds.decide import MAX_EDITS, NEWS_WINDOW, decide
+from pipeline.feeds.values import Candidate, Decision, Entry, Feed, Known, Reject
+from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
+
+PAPER = a_feed("paper", rank=5)
+LAB = a_feed("lab", rank=1, kind="lab")
+SHORT, LONG = "A teaser.", "The full text, which says a good deal more than the teaser."
+
+
+class Memory:
+    """Decides documents one after the other and remembers, as a poll does after the acknowledgement."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Known] = {}
+
+    def poll(self, feed: Feed, *candidates: Candidate | Reject, first_import: bool = False) -> Decision:
+        decision = decide(feed, candidates, self.known, now=NOW, first_import=first_import)
+        self.known |= {known.article_id: known for known in decision.memory}
+        return decision
+
+    def carry(self, feed: Feed, text: str = SHORT, title: str = "Lab ships a model") -> str:
+        """The outcome of a document with the one article of these tests."""
+        (outcome,) = self.poll(feed, a_candidate(feed, text=text, title=title)).outcomes
+        assert (outcome.article is None) == (outcome.kind in ("unchanged", "reject"))
+        assert outcome.article is None or outcome.article.kind == outcome.kind
+        assert outcome.why
+        return outcome.kind
+
+    @property
+    def owner(self) -> str:
+        (known,) = self.known.values()
+        return known.owner
+
+
+def test_first_seen_is_an_article_and_then_unchanged() -> None:
+    memory = Memory()
+    assert [memory.carry(PAPER), memory.carry(PAPER)] == ["article", "unchanged"]
+
+
+def test_richest_text_owns_the_article_and_the_others_are_sightings_once() -> None:
+    memory = Memory()
+    assert [memory.carry(PAPER, LONG), memory.carry(LAB, SHORT), memory.carry(LAB, SHORT)] == [
+        "article", "sighting", "unchanged",
+    ]  # fmt: skip
+    assert memory.carry(a_feed("third"), SHORT) == "sighting"
+    assert memory.owner == "paper"
+    (known,) = memory.known.values()
+    assert known.carriers == {"paper", "lab", "third"}
+
+
+def test_richer_text_takes_the_article_over_for_good() -> None:
+    memory = Memory()
+    assert [memory.carry(PAPER, SHORT), memory.carry(LAB, LONG)] == ["article", "revision"]
+    rounds = [memory.carry(feed, text) for _ in range(5) for feed, text in [(PAPER, SHORT), (LAB, LONG)]]
+    assert set(rounds) == {"unchanged"}
+    assert memory.owner == "lab"
+
+
+def test_of_equal_text_the_better_rank_owns() -> None:
+    for first, second in permutations((PAPER, LAB)):
+        memory = Memory()
+        assert [memory.carry(first), memory.carry(second)] == ["article", "sighting"]
+        assert memory.owner == "lab"
+
+
+def test_two_feeds_do_not_take_an_article_from_each_other_by_their_counters() -> None:
+    memory = Memory()
+    memory.carry(PAPER, f"{LONG} 9 comments")
+    memory.carry(LAB, f"{LONG} 1 comment")
+    kinds = [memory.carry(feed, f"{LONG} {10**n} comments") for n in range(6) for feed in (PAPER, LAB)]
+    assert set(kinds) == {"unchanged"}
+
+
+def test_every_edited_title_is_a_revision() -> None:
+    memory = Memory()
+    memory.carry(PAPER)
+    kinds = [memory.carry(PAPER, title=f"Lab ships model number {n}") for n in range(40)]
+    assert set(kinds) == {"revision"}
+
+
+def test_text_that_never_rests_is_taken_for_noise_but_titles_are_not() -> None:
+    memory = Memory()
+    memory.carry(PAPER)
+    kinds = [memory.carry(PAPER, f"{SHORT} Now with advert {n}.") for n in range(MAX_EDITS + 5)]
+    assert kinds == ["revision"] * MAX_EDITS + ["unchanged"] * 5
+    assert memory.carry(PAPER, title="Lab delays its model") == "revision"
+
+
+def test_new_articles_are_never_capped() -> None:
+    candidates = [a_candidate(url=f"/{n}") for n in range(500)]
+    assert Memory().poll(PAPER, *candidates).counts["article"] == 500
+
+
+def test_an_entry_that_leaves_and_returns_is_not_new() -> None:
+    memory = Memory()
+    memory.carry(PAPER)
+    assert memory.poll(PAPER).outcomes == ()
+    assert memory.carry(PAPER) == "unchanged"
+
+
+def test_one_address_twice_in_a_document_counts_once_and_the_richer_wins() -> None:
+    short, long = a_candidate(text=SHORT), a_candidate(url="http://www.lab.example/model/", text=LONG)
+    for first, second in permutations((short, long)):
+        decision = Memory().poll(PAPER, replace(first, position=0), replace(second, position=1))
+        assert sorted(outcome.reason or outcome.kind for outcome in decision.outcomes) == [
+            "article", "duplicate-in-feed",
+        ]  # fmt: skip
+        assert [message.text for message in decision.messages] == [LONG]
+
+
+def test_undated_articles_keep_the_time_they_were_first_seen() -> None:
+    later = NOW + timedelta(days=3)
+    memory = Memory()
+    memory.poll(PAPER, a_candidate(PAPER, published=None))
+    decision = memory.poll(PAPER, a_candidate(PAPER, published=None, text=LONG, now=later))
+    (message,) = decision.messages
+    assert (message.kind, message.published_at, message.observed_at) == ("revision", NOW, later)
+
+
+@pytest.mark.parametrize(
+    ("age", "first_import", "backfill"), [(1, True, False), (3, True, True), (3, False, False)]
+)
+def test_only_the_last_two_days_of_a_first_import_are_news(
+    age: int, first_import: bool, backfill: bool
+) -> None:
+    assert timedelta(days=2) == NEWS_WINDOW
+    candidate = a_candidate(published=NOW - timedelta(days=age))
+    (outcome,) = Memory().poll(PAPER, candidate, first_import=first_import).outcomes
+    assert (outcome.kind, outcome.backfill) == ("article", backfill)
+
+
+FEEDS = [a_feed("a", rank=1), a_feed("b", rank=1), a_feed("c", rank=9), LAB]
+ENTRIES = st.builds(
+    Entry,
+    link=st.sampled_from(["/1", "/2", "/2?utm_source=x", "/3", "", "mailto:x@y.example"]),
+    guid=st.sampled_from(["", "g"]),
+    title=st.sampled_from(["", "One", "Two"]),
+    text=st.sampled_from(["", "Aa.", "Bb.", LONG]),
+    published=st.sampled_from([None, NOW, NOW - timedelta(days=9)]),
+)
+DOCUMENTS = st.lists(st.tuples(st.sampled_from(FEEDS), st.lists(ENTRIES, max_size=6)), max_size=6)
+
+
+def _documents(raw: Iterable[tuple[Feed, list[Entry]]]) -> list[tuple[Feed, Sequence[Candidate | Reject]]]:
+    return [(feed, identified(feed, entries)) for feed, entries in raw]
+
+
+@given(DOCUMENTS)
+def test_the_balance_is_exact_and_articles_are_addresses(raw: list[tuple[Feed, list[Entry]]]) -> None:
+    memory, articles, addresses = Memory(), 0, set()
+    for feed, entries in _documents(raw):
+        decision = memory.poll(feed, *entries)
+        assert sum(decision.counts.values()) == len(entries) == len(decision.outcomes)
+        assert [outcome.position for outcome in decision.outcomes] == [entry.position for entry in entries]
+        ids = [message.article_id for message in decision.messages]
+        assert len(ids) == len(set(ids))
+        articles += decision.counts["article"]
+        addresses |= {entry.article.article_id for entry in entries if isinstance(entry, Candidate)}
+    assert articles == len(addresses) == len(memory.known)
+
+
+@given(DOCUMENTS)
+def test_the_same_poll_decides_the_same_and_a_second_one_nothing(raw: list[tuple[Feed, list[Entry]]]) -> None:
+    memory = Memory()
+    for feed, entries in _documents(raw):
+        killed = decide(feed, entries, memory.known, now=NOW, first_import=False)
+        assert memory.poll(feed, *entries) == killed
+        assert memory.poll(feed, *entries).messages == ()
+
+
+@given(DOCUMENTS, st.randoms(use_true_random=False))
+def test_who_owns_an_article_does_not_depend_on_the_order(
+    raw: list[tuple[Feed, list[Entry]]], random: st.DataObject
+) -> None:
+    documents = _documents({feed.id: (feed, entries) for feed, entries in raw}.values())
+    shuffled = [(feed, random.sample(entries, len(entries))) for feed, entries in documents]
+    random.shuffle(shuffled)
+    owners = []
+    for order in (documents, shuffled):
+        memory = Memory()
+        for feed, entries in order:
+            memory.poll(feed, *entries)
+        owners.append({i: (known.owner, known.revision, known.carriers) for i, known in memory.known.items()})
+    assert owners[0] == owners[1]

@@ -1,0 +1,320 @@
+"""Every fetch ends in one value, whatever the server does; and only at addresses that are allowed."""
+
+import gzip
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.guard import is_public
+from pipeline.feeds.values import Fetched, Validators
+from tests.unit.feeds.feed_factory import a_feed
+from tests.unit.feeds.lying_server import LyingServer, http
+
+BODY = b"<rss/>" * 50
+LIMITS = Limits(user_agent="racewire-test (+mailto:desk@paper.example)", total=5, body=100_000)
+IMPATIENT = replace(LIMITS, total=0.3)
+
+
+@pytest.fixture
+def server() -> Iterator[LyingServer]:
+    with LyingServer() as server:
+        yield server
+
+
+def fetch(
+    url: str, validators: Validators | None = None, *, limits: Limits = LIMITS, allow: str = "127.0.0.1"
+) -> Fetched:
+    feed = replace(a_feed(url=url), allow_hosts=frozenset({allow}))
+    (fetched,) = fetch_all([(feed, validators or Validators())], limits)
+    return fetched
+
+
+def test_a_document_comes_with_what_tells_it_unchanged(server: LyingServer) -> None:
+    server.answers["/feed"] = http(
+        body=BODY, ETag='W/"1"', Last_Modified="yesterday", Content_Type="text/xml"
+    )
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.status, fetched.body, fetched.content_type) == ("ok", 200, BODY, "text/xml")
+    assert (fetched.validators.etag, fetched.validators.last_modified) == ('W/"1"', "yesterday")
+    (request,) = server.asked
+    assert b"User-Agent: racewire-test (+mailto:desk@paper.example)" in request
+    assert b"If-" not in request
+
+
+def test_an_unchanged_document_is_asked_for_conditionally_and_not_read(server: LyingServer) -> None:
+    server.answers["/feed"] = http(304)
+    known = Validators(etag='"1"', last_modified="Tue, 24 Nov 2026 10:00:00 GMT", body_hash="x")
+    fetched = fetch(server.url("/feed"), known)
+    assert (fetched.kind, fetched.validators) == ("not-modified", known)
+    (request,) = server.asked
+    assert b'If-None-Match: "1"' in request
+    assert b"If-Modified-Since: Tue, 24 Nov 2026 10:00:00 GMT" in request
+
+
+def test_a_304_that_was_not_asked_for_is_a_failure(server: LyingServer) -> None:
+    server.answers["/feed"] = http(304)
+    assert fetch(server.url("/feed"), Validators(body_hash="x")).reason == "http-304"
+
+
+def test_the_same_body_is_unchanged_whatever_the_validators_say(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=BODY, ETag='"1"')
+    known = fetch(server.url("/feed")).validators
+    server.answers["/feed"] = http(body=BODY, ETag='"2"')
+    again = fetch(server.url("/feed"), known)
+    assert (again.kind, again.body, again.validators.etag) == ("unchanged", b"", '"2"')
+    server.answers["/feed"] = http(body=BODY + b"!", ETag='"2"')
+    assert fetch(server.url("/feed"), known).kind == "ok"
+
+
+def test_validators_that_are_none_are_not_kept(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=BODY, ETag='"' + "x" * 2000 + '"', Last_Modified="gestern früh")
+    validators = fetch(server.url("/feed")).validators
+    assert (validators.etag, validators.last_modified) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "reason"),
+    [
+        (204, "failed", "http-204"),
+        (302, "failed", "http-302"),
+        (403, "failed", "http-403"),
+        (404, "failed", "http-404"),
+        (410, "gone", None),
+        (503, "failed", "http-503"),
+        (599, "failed", "http-599"),
+    ],
+)
+def test_each_status_has_its_outcome(server: LyingServer, status: int, kind: str, reason: str | None) -> None:
+    server.answers["/feed"] = http(status)
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.status, fetched.reason) == (kind, status, reason)
+    assert fetched.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("120", 120),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("٣", None),
+        ("9" * 400, float("inf")),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(server: LyingServer, header: str, expected: float | None) -> None:
+    server.answers["/feed"] = (
+        b"HTTP/1.1 429 X\r\nContent-Length: 0\r\nRetry-After: " + header.encode() + b"\r\n\r\n"
+    )
+    assert fetch(server.url("/feed")).retry_after == expected
+
+
+def test_redirects_are_followed_to_where_the_document_is(server: LyingServer) -> None:
+    server.answers |= {"/feed": http(301, Location="/moved?a=b#c"), "/moved?a=b": http(body=BODY)}
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.url) == ("ok", server.url("/moved?a=b"))
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("/feed", "too-many-redirects"),
+        ("file:///etc/passwd", "bad-scheme"),
+        ("gopher://127.0.0.1/", "bad-scheme"),
+        ("http://[::1", "bad-address"),
+        ("http://localhost/", "refused-address"),
+        ("http://2130706433/", "refused-address"),
+        ("http://169.254.169.254/latest/meta-data/", "refused-address"),
+    ],
+)
+def test_redirects_lead_nowhere_else(server: LyingServer, location: str, reason: str) -> None:
+    server.answers["/feed"] = http(302, Location=location)
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.reason) == ("failed", reason)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+    ],
+)
+def test_private_addresses_are_refused_in_every_spelling(server: LyingServer, host: str) -> None:
+    server.answers["/feed"] = http(body=BODY)
+    fetched = fetch(server.url("/feed", host), allow="intranet.example")
+    assert (fetched.reason, server.asked) == ("refused-address", [])
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::5db8:d822", True),
+        ("10.0.0.1", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),  # noqa: S104 - refused, not bound
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("fe80::1%eth0", False),
+        ("fd00:ec2::254", False),
+        ("ff02::1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+        ("no address", False),
+    ],
+)  # fmt: skip
+def test_only_what_the_internet_routes_is_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def _resolver(*answers: list[str]) -> Callable[..., list[Any]]:
+    """A DNS that gives each answer once, in turn."""
+    turns = iter(answers)
+
+    def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(turns)]
+
+    return getaddrinfo
+
+
+def test_the_address_that_was_checked_is_connected_to(
+    server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A second look-up, as a rebinding attack waits for, would end the test: there is only one answer.
+    monkeypatch.setattr(socket, "getaddrinfo", _resolver(["127.0.0.1"]))
+    server.answers["/feed"] = http(body=BODY)
+    fetched = fetch(server.url("/feed", "intranet.example"), allow="intranet.example")
+    assert fetched.kind == "ok"
+    assert f"Host: intranet.example:{server.port}".encode() in server.asked[0]
+
+
+def test_a_name_that_leads_to_private_addresses_only_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _resolver(["10.0.0.1", "192.168.0.1"]))
+    fetched = fetch("http://feed.example/")
+    assert fetched.reason == "refused-address"
+    assert "10.0.0.1, 192.168.0.1" in str(fetched.detail)
+
+
+def test_an_unknown_name_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    fetched = fetch("http://nowhere.example/")
+    assert (fetched.reason, fetched.status) == ("connect", None)
+    assert "DNS knows no nowhere.example" in str(fetched.detail)
+
+
+def test_the_next_address_of_a_host_is_tried(server: LyingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _resolver(["127.0.0.2", "127.0.0.1"]))
+    server.answers["/feed"] = http(body=BODY)
+    assert fetch(server.url("/feed", "two.example"), allow="two.example").kind == "ok"
+
+
+def test_packed_bodies_are_unpacked(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=gzip.compress(BODY), Content_Encoding="gzip")
+    assert fetch(server.url("/feed")).body == BODY
+
+
+def _endless(request: bytes, send: Callable[[bytes], None]) -> None:
+    send(b"HTTP/1.1 200 X\r\n\r\n")
+    while True:
+        send(b"<rss>" * 1000)
+
+
+def _header_flood(request: bytes, send: Callable[[bytes], None]) -> None:
+    send(b"HTTP/1.1 200 X\r\n")
+    while True:
+        send(b"X-Flood: " + b"x" * 1000 + b"\r\n")
+
+
+PACKED = gzip.compress(BODY)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (http(body=b"x" * 100_001), "too-large"),
+        (_endless, "too-large"),
+        (http(body=gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip"), "too-large"),
+        (http(body=PACKED[:-9], Content_Encoding="gzip"), "broken-answer"),
+        (http(body=b"no gzip", Content_Encoding="gzip"), "broken-answer"),
+        (http(body=PACKED, Content_Encoding="br"), "broken-answer"),
+        (http(body=PACKED, Content_Encoding="gzip, gzip"), "broken-answer"),
+        (http(body=BODY, Content_Length="9999"), "broken-answer"),
+        (_header_flood, "broken-answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "broken-answer"),
+        (b"", "broken-answer"),
+    ],
+    ids=[
+        "large",
+        "endless",
+        "bomb",
+        "half-gzip",
+        "no-gzip",
+        "brotli",
+        "packed-twice",
+        "half-body",
+        "headers",
+        "no-http",
+        "nothing",
+    ],
+)
+def test_bodies_that_are_too_much_or_broken(server: LyingServer, answer: Any, reason: str) -> None:
+    server.answers["/feed"] = answer
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.reason, fetched.body) == ("failed", reason, b"")
+    assert fetched.validators == Validators()
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"HTTP/1.1 200 X\r\n", b"HTTP/1.1 200 X\r\n\r\n<rss>", b"HTTP/1.1 100 X\r\n\r\n"]
+)
+def test_a_slow_server_is_left_when_its_time_is_over(server: LyingServer, start: bytes) -> None:
+    def dawdle(request: bytes, send: Callable[[bytes], None]) -> None:
+        send(start)
+        # Each piece comes well within the time for one read: only the time for all of it ends this.
+        while not server.over.wait(0.02):
+            send(b"X-A: b\r\n" if start.endswith(b"X\r\n") else b" " if b"<rss>" in start else b"")
+
+    server.answers["/feed"] = dawdle
+    assert fetch(server.url("/feed"), limits=IMPATIENT).reason == "timeout"
+
+
+def test_a_closed_port_is_a_failed_connection() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    fetched = fetch(f"http://127.0.0.1:{port}/")
+    assert (fetched.reason, fetched.status) == ("connect", None)
+
+
+def test_a_batch_keeps_its_order_and_one_bad_feed_spoils_no_other(server: LyingServer) -> None:
+    server.answers |= {f"/{n}": http(body=b"%d" % n) for n in range(30)}
+    server.answers["/7"] = lambda request, send: server.over.wait() and None
+    feeds = [
+        replace(a_feed(url=server.url(f"/{n}")), allow_hosts=frozenset({"127.0.0.1"})) for n in range(30)
+    ]
+    fetched = fetch_all([(feed, Validators()) for feed in feeds], replace(IMPATIENT, concurrency=4))
+    assert [value.body for n, value in enumerate(fetched) if n != 7] == [
+        b"%d" % n for n in range(30) if n != 7
+    ]
+    assert fetched[7].reason == "timeout"
