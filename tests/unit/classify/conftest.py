@@ -1,9 +1,7 @@
-"""An article in one line, and where the shared labels are."""
+"""An article in one line, assessed."""
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -40,11 +38,3 @@ def shipped() -> Classifier:
 @pytest.fixture(scope="session")
 def assess(shipped: Classifier) -> Assess:
     return lambda *args, **kwargs: shipped.assess(make_article(*args, **kwargs))
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    root = Path(os.environ.get("RACEWIRE_SHARED", Path(__file__).resolve().parents[3].parent / "shared"))
-    if not root.is_dir():
-        pytest.skip(f"no shared labels at {root} (set RACEWIRE_SHARED)")
-    return root
