@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,16 @@ def test_a_paragraph_without_names_removes_no_actor(title: str, text: str, more:
     before = classifier().assess(make_article(title, text))
     after = classifier().assess(make_article(title, text + "\n\n" + " ".join(more)))
     assert {actor.id for actor in before.actors} <= {actor.id for actor in after.actors}
+
+
+@pytest.mark.parametrize(
+    "piece", ["1", "OpenAI ", "Qwen 3 pro ", '"', "a heading of a section\n\n", "; ", "soll ", "4月"]
+)
+def test_a_huge_text_is_read_in_bounds(piece: str) -> None:
+    text = "OpenAI plans to launch GPT-6 in May. " + piece * (2_000_000 // len(piece))
+    found = classifier().assess(make_article("OpenAI plans GPT-6", text))
+    assert found.relevance.label == "core"
+    assert all(span.end <= 100_000 for span in all_spans(found))
 
 
 def test_the_order_of_files_does_not_matter() -> None:
