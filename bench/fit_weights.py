@@ -165,7 +165,7 @@ def main() -> None:
         print(f"unseen {name}s:", json.dumps({key: _short(value) for key, value in found.items()}))
     if options.write:
         everything = fitter.fit(np.ones(len(fitter.labels), dtype=bool))
-        TABLE.write_text(HEADER + yaml.safe_dump(everything, sort_keys=True), encoding="utf-8")
+        TABLE.write_text(HEADER + yaml.safe_dump(everything, sort_keys=True, allow_unicode=True), encoding="utf-8")
 
 
 def _short(value: Any) -> Any:
