@@ -2,9 +2,10 @@
 
     RACEWIRE_SHARED=../shared python -m bench.fit_weights [--strength N] [--write]
 
-One logistic regression a label, drawn towards the weights the lexicon's editors wrote (so that little data changes little)
-by gradient descent: the same labels give the same weights. Cross-validation leaves out whole sources, then
-whole months. `--write` stores the fit on all labels as `tables/weights.yaml`.
+One logistic regression a label, drawn towards the weights the lexicon's editors wrote (so that little data
+changes little) by gradient descent: the same labels give the same weights. Cross-validation leaves out whole
+sources, then whole months; the lexicon itself was written by people who have seen these labels.
+`--write` stores the fit on all labels as `tables/weights.yaml`.
 """
 
 import argparse
@@ -39,7 +40,7 @@ SECOND = 0.5
 # How much more strongly a single phrase is drawn to its signal than a signal to its editor.
 PHRASE_PULL = 0.5
 TABLE = Path(assets.__file__).parent / "classify" / "lexicon" / "tables" / "weights.yaml"
-HEADER = "# Corrections of the editors' weights, written by `python -m bench.fit_weights --write`: never by hand.\n"
+HEADER = "# Corrections of the editors' weights: `python -m bench.fit_weights --write`, never by hand.\n"
 
 
 class Fitter:
@@ -164,7 +165,7 @@ def main() -> None:
         print(f"unseen {name}s:", json.dumps({key: _short(value) for key, value in found.items()}))
     if options.write:
         everything = fitter.fit(np.ones(len(fitter.labels), dtype=bool))
-        TABLE.write_text(HEADER + yaml.safe_dump(everything, sort_keys=True), encoding="utf-8")
+        TABLE.write_text(HEADER + yaml.safe_dump(everything, sort_keys=True, allow_unicode=True), encoding="utf-8")
 
 
 def _short(value: Any) -> Any:

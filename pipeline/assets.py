@@ -9,10 +9,10 @@ from pipeline.classify import Classifier
 @cache
 def classifier() -> Classifier:
     """The classifier as shipped, built once a process. Raises LexiconError when a lexicon file is broken."""
-    return Classifier.build(*(folder(name) for name in ("actors", "signals", "tables")))
+    return Classifier.build(folder("actors"), folder("signals"), folder("tables"))
 
 
 def folder(name: str) -> dict[str, bytes]:
     """The lexicon's YAML files of one kind (`actors`, `signals` or `tables`) by name."""
-    files_ = files("pipeline.classify") / "lexicon" / name
-    return {file.name: file.read_bytes() for file in files_.iterdir() if file.name.endswith(".yaml")}
+    here = files("pipeline.classify") / "lexicon" / name
+    return {file.name: file.read_bytes() for file in here.iterdir() if file.name.endswith(".yaml")}

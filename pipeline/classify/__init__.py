@@ -1,4 +1,4 @@
-"""From an Article to an Assessment: lexicon (data), matcher, signals, verdict. Pure: no file, socket or clock."""
+"""From an Article to an Assessment: lexicon, matcher, signals, verdict. Pure: no file, socket or clock."""
 
 from .classifier import Classifier, Settings
 from .lexicon import LexiconError

@@ -1,7 +1,7 @@
 """From an article to its assessment: the one way through the room.
 
-Finds names and signals in one pass, settles who is meant, weighs the evidence and writes down every label with
-the article's own words that carry it. Pure: the lexicon comes in as bytes, nothing is read or remembered.
+Finds names and signals in one pass, settles who is meant, weighs the evidence and writes down every label
+with the article's own words that carry it. Pure: the lexicon comes in as bytes, nothing is remembered.
 """
 
 import hashlib
@@ -26,6 +26,8 @@ from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, sign
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
 _CODE = "1"
+# As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
+_TITLE, _TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
 _AHEAD = ("rumoured", "announced", "delayed")
 _TIMED = ("plan", "future", "rumour", "leak", "delay", "withdraw", "release-verb")
@@ -139,7 +141,8 @@ class Classifier:
         )
 
     def _read(self, article: Article) -> "_Reading":
-        title, text = Folded.of("title", article.title), Folded.of("text", article.text)
+        title = Folded.of("title", article.title[:_TITLE])
+        text = Folded.of("text", article.text[:_TEXT])
         names: list[tuple[Folded, Hit[Entry]]] = []
         cues: list[tuple[Folded, Hit[Cue]]] = []
         for field in (title, text):
@@ -161,7 +164,7 @@ class Classifier:
 
     def _relevance(self, odds: Mapping[str, float], reading: "_Reading") -> Relevance:
         chance = probability(odds["core"])
-        # Without AI or a chip in it nothing is of the race; with it nothing further down can take it out again.
+        # Without AI or a chip in it nothing is of the race; with it no word further down takes it out again.
         topical = any(hit.payload.signal in TOPICS for _, hit in reading.cues) or any(
             mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
@@ -208,12 +211,12 @@ class Classifier:
                     best[event] = (below[event], features)
         main = max(EVENTS, key=lambda event: odds[event])
         ranked = sorted(EVENTS, key=lambda event: (event != main, -best[event][0], event))
-        named = [(mention.field, mention.start, mention.end) for mention in reading.mentions[:1]]
+        fallback = [(mention.field, mention.start, mention.end) for mention in reading.mentions[:1]]
         return [
             Event(
                 id=event,
                 score=round(probability(best[event][0]), 4),
-                spans=spans(self._carriers(event, best[event][1]) or named),
+                spans=spans(self._carriers(event, best[event][1]) or fallback),
             )
             for event in ranked[: self._settings.events]
             if event == main or probability(best[event][0]) >= self._settings.event
@@ -250,7 +253,7 @@ class Classifier:
         near = [date for date in dates if any(_together(date, place) for place in ahead)]
         if not near:
             return None
-        # A delay names the old time and the new one. Otherwise the first counts, as precise as it is ever said.
+        # A delay names the old time and the new one. Otherwise the first counts, as precise as it gets.
         main = max(near, key=lambda date: date.value) if status == "delayed" else near[0]
         best = max(near, key=lambda date: (date.value.startswith(main.value), len(date.value)))
         places = [(date.field, date.start, date.end) for date in near if best.value.startswith(date.value)]

@@ -29,7 +29,7 @@ class Expression(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DateTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Names of months and weekdays (1 is January, 1 is Monday), words before a date that is ahead, expressions."""
+    """Names of months and weekdays (1 is January, 1 is Monday), and the expressions that use them."""
 
     months: dict[str, int]
     weekdays: dict[str, int]
@@ -64,6 +64,9 @@ class DateReader:
     def read(self, fields: Sequence[Folded], published: date) -> list[Resolved]:
         """Every time still ahead that the texts name, in reading order; the longer reading wins."""
         found: list[Resolved] = []
+        if not 1000 <= published.year <= 9900:
+            # Nothing is told from a clock that is this wrong, and the contract writes years with four digits.
+            return found
         for field in fields:
             here = []
             for pattern, expression in self._expressions:

@@ -126,12 +126,14 @@ def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], o
 def _longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[tuple[Mention, Entry]]:
     """Readings of which none lies inside another one, in reading order (title first)."""
     readings = [reading for field, hit in hits if (reading := _read(field, hit))]
-    # On the same words a reading without guards goes first, then a product: never the order of files decides.
+    # On the same words a name goes before what only looks like one (of another actor), a reading without
+    # guards before a guarded one, a product before its owner: the order of files never decides.
     readings.sort(
         key=lambda reading: (
             reading[0].field.field != "title",
             reading[0].start,
             -reading[0].end,
+            not reading[0].actor,
             bool(reading[1].name.needs),
             not reading[0].product,
             reading[0].actor,

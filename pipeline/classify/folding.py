@@ -16,7 +16,7 @@ _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[。!?;]|\n+")
 
 
 class _Fold(dict[int, str]):
-    """Folded form of a code point, computed once. Never empty, so that an equal length means equal offsets."""
+    """Folded form of a code point, computed once. Never empty: an equal length means equal offsets."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)

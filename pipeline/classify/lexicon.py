@@ -81,7 +81,7 @@ class Product(Struct, frozen=True, forbid_unknown_fields=True):
 class Actor(Struct, frozen=True, forbid_unknown_fields=True, rename={"not_": "not"}):
     """An organisation: how it, its people and its products are named, and what is written alike (`not`).
 
-    `native`: whoever names it speaks of AI. `aside`: holds for all its names. `sites`: where it speaks itself.
+    `native`: whoever names it speaks of AI. `aside` holds for all its names. `sites`: where it speaks.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")]

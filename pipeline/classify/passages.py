@@ -1,10 +1,11 @@
-"""The passages in which an article is read: its title with what opens the text, and the sections of a long text.
+"""The passages in which an article is read: its title with the opening, and the sections of a long text.
 
 What an article is about stands at its top; what else it deals with, under the headings further down. A
 section is read like an article of its own with its heading as the title.
 """
 
 import re
+from itertools import islice
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from .folding import Folded
 LEAD = 1_500
 # Below this a text is one passage.
 LONG = 3_000
+# No article has more; what a hostile one has does not pay.
+_MOST = 30
 # A line on its own, of a headline's length, that is neither an item of a list nor the end of a sentence.
 _HEADING = re.compile(r"^[ \t]*(?![•*\-–·])(\S[^\n]{6,98}[^\n.;,!\"'\s])[ \t]*$", re.MULTILINE)
 
@@ -43,8 +46,8 @@ def sections(text: Folded) -> list[Passage]:
     """The sections of a long text that have a heading, in reading order; none of a short one."""
     if len(text.text) < LONG:
         return []
-    headings = [match.span(1) for match in _HEADING.finditer(text.text)]
-    ends = [start for start, _ in headings[1:]] + [len(text.text)]
+    headings = [match.span(1) for match in islice(_HEADING.finditer(text.text), _MOST)]
+    ends = [start for start, _ in [*headings, (len(text.text), 0)][1:]]
     return [
         Passage((text, start, end), (text, end, min(until, end + LEAD)))
         for (start, end), until in zip(headings, ends, strict=True)

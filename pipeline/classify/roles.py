@@ -28,7 +28,7 @@ class Cues(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Cues by role, the first role whose cue stands there wins; `second`: by event, who else is in the title."""
+    """Cues by role (the first role with a cue wins); `second`: by event, who else is in the title."""
 
     cues: dict[str, Cues]
     second: dict[str, str]

@@ -1,8 +1,8 @@
 """The linear layer: features of an article in, log-odds of each label out.
 
 A weight is the sum of what the lexicon's editor wrote at the signal and of a correction fitted to labelled
-articles (`tables/weights.yaml`, written by `python -m bench.fit_weights --write`), so that a new signal counts
-from its first day.
+articles (`tables/weights.yaml`, by `python -m bench.fit_weights --write`): a new signal counts from its first
+day.
 """
 
 import math

@@ -73,9 +73,10 @@ def signal_features(
     What lies inside a name says nothing but that there is a name (`오픈` in `오픈AI` opens nothing).
     """
     features: dict[str, Feature] = {}
+    named = [mention for mention in mentions if passage.part(mention.field, mention.start)]
     for field, hit in hits:
         part, cue = passage.part(field, hit.start), hit.payload
-        if not part or (cue.signal not in TOPICS and _inside(field, hit, mentions)):
+        if not part or (cue.signal not in TOPICS and _inside(field, hit, named)):
             continue
         for name, value in (
             (f"{cue.signal}@{part}", 1.0),
