@@ -79,7 +79,7 @@ class Fitter:
 
     def fit(self, rows: np.ndarray) -> Matrix:
         """Corrections from the labels of these rows."""
-        is_core, is_none = (self._rows(lambda label, r=r: label["relevance"] == r) for r in ("core", "none"))
+        is_core, is_none = (self._rows("relevance", kind) for kind in ("core", "none"))
         corrections = np.zeros_like(self.prior)
         for head, use in (("core", is_core | is_none), ("focus", ~is_none)):
             at = [HEADS.index(head)]
@@ -105,8 +105,8 @@ class Fitter:
                 fitted[name] = weights
         return fitted
 
-    def _rows(self, test: Callable[[dict[str, Any]], bool]) -> np.ndarray:
-        return np.array([test(label) for label in self.labels])
+    def _rows(self, key: str, value: str) -> np.ndarray:
+        return np.array([label[key] == value for label in self.labels])
 
     def _regress(self, rows: np.ndarray, truth: np.ndarray, heads: list[int]) -> np.ndarray:
         """Corrections that fit `truth` best, each drawn to 0, by accelerated gradient descent."""
@@ -165,7 +165,8 @@ def main() -> None:
         print(f"unseen {name}s:", json.dumps({key: _short(value) for key, value in found.items()}))
     if options.write:
         everything = fitter.fit(np.ones(len(fitter.labels), dtype=bool))
-        TABLE.write_text(HEADER + yaml.safe_dump(everything, sort_keys=True, allow_unicode=True), encoding="utf-8")
+        table = yaml.safe_dump(everything, sort_keys=True, allow_unicode=True)
+        TABLE.write_text(HEADER + table, encoding="utf-8")
 
 
 def _short(value: Any) -> Any:
