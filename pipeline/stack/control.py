@@ -15,7 +15,7 @@ from typing import TextIO
 
 from pipeline.stack import state
 from pipeline.stack.home import Home
-from pipeline.stack.process import sweep
+from pipeline.stack.process import is_alive, sweep
 from pipeline.stack.state import Phase, Status
 from pipeline.stack.values import Ended, StackError
 
@@ -33,7 +33,8 @@ def down(path: Path, timeout: float = 90.0) -> list[Ended]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         give_up = time.monotonic() + timeout
-        while home.holder() == pid and time.monotonic() < give_up:
+        # The lock goes shortly before its process does.
+        while (home.holder() == pid or is_alive(pid)) and time.monotonic() < give_up:
             time.sleep(0.05)
         if home.holder() == pid:
             with contextlib.suppress(ProcessLookupError):

@@ -110,6 +110,16 @@ class Child:
         return False
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and is not yet collected by its parent does not."""
+    import psutil  # of the extra `stack`, as in `sweep`
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def sweep(home: Home, service: str | None = None) -> list[Ended]:
     """End every process that carries this stack's mark, of all services or of one, and return what there was.
 

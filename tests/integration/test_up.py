@@ -81,4 +81,4 @@ def test_kill_9_of_everything_and_up_again_loses_nothing(tmp_path: Path) -> None
         finally:
             ended = racewire(env, "stack", "down")
         assert "supervisor" in ended
-        assert ours(home) == []
+        assert [(p.pid, p.status(), p.cmdline()) for p in ours(home)] == []
