@@ -80,7 +80,7 @@ class Classifier:
         for signal in flat:
             for phrases in signal.phrases.values():
                 for phrase in phrases:
-                    self._phrases.add(phrase, Cue(signal.id, phrase))
+                    self._phrases.add(phrase, Cue(signal.id, phrase), whole=True)
         self._phrases.compile()
         self._patterns = Patterns(flat)
         self._roles = RoleReader(table("roles.yaml", tables, RoleTable))

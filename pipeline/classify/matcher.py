@@ -34,6 +34,7 @@ class _Phrase(Struct, Generic[P], frozen=True):
     inflect: bool
     rest: str
     rest_open: bool
+    stem: bool
 
 
 class PhraseMatcher(Generic[P]):
@@ -44,16 +45,20 @@ class PhraseMatcher(Generic[P]):
         self._automaton: AhoCorasick | None = None
         self._order: list[list[_Phrase[P]]] = []
 
-    def add(self, phrase: str, payload: P, *, inflect: bool = False) -> None:
-        """Look for `phrase` (`*` leaves an end open, ` ~ ` is a gap within a sentence)."""
+    def add(self, phrase: str, payload: P, *, inflect: bool = False, whole: bool = False) -> None:
+        """Look for `phrase` (`*` leaves an end open, ` ~ ` is a gap within a sentence).
+
+        `whole` reports an open end with the rest of its word: evidence is shown in words.
+        """
         head, _, rest = phrase.partition(" ~ ")
         open_start, open_end = head.startswith("*"), head.endswith("*")
+        stem = whole and phrase.endswith("*")
         key = fold(head.strip("*"))
         # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
         open_start = open_start or is_cjk(key[0])
         open_end = open_end or is_cjk(key[-1])
         self._phrases[key].append(
-            _Phrase(payload, open_start, open_end, inflect, fold(rest.rstrip("*")), rest.endswith("*"))
+            _Phrase(payload, open_start, open_end, inflect, fold(rest.rstrip("*")), rest.endswith("*"), stem)
         )
 
     def compile(self) -> None:
@@ -76,7 +81,13 @@ class PhraseMatcher(Generic[P]):
                     continue
                 until = _second_half(field, end, phrase) if phrase.rest else end
                 if until:
-                    yield start, until, phrase.payload
+                    yield start, _end_of_word(text, until) if phrase.stem else until, phrase.payload
+
+
+def _end_of_word(text: str, at: int) -> int:
+    while is_inner(text, at):
+        at += 1
+    return at
 
 
 def _genitive(text: str, at: int) -> bool:
