@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from pipeline.assets import classifier
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from pipeline import settings as configuration
+from pipeline.assets import classifier
 from pipeline.store.database import connect
 from pipeline.workers import upkeep
 from schemas.topics import ASSESSMENTS, topics
