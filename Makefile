@@ -44,7 +44,7 @@ types: $(READY) ## strict types
 	@$(BIN)/mypy
 
 imports: $(READY) ## which room may import which
-	@$(BIN)/lint-imports --no-logo --config pyproject.toml | grep -vE 'KEPT|^-*$$' ; test $${PIPESTATUS[0]} -eq 0
+	@$(BIN)/lint-imports --no-logo | grep -vE 'KEPT|^-*$$' ; test $${PIPESTATUS[0]} -eq 0
 
 fresh: $(READY) ## the generated contract is what the code says
 	@$(BIN)/python -m schemas.generate --check

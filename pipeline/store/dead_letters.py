@@ -82,7 +82,7 @@ def discard(tx: Connection, ids: Sequence[int]) -> int:
 def counts(tx: Connection) -> dict[str, int]:
     """Dead letters by state."""
     row = DeadLetterRow
-    return dict(tx.execute(select(row.state, func.count()).group_by(row.state)).tuples().all())
+    return dict(tx.execute(select(row.state, func.count()).group_by(row.state)).all())
 
 
 def _again(letter_id: int, letter: DeadLetter) -> OutRecord:

@@ -74,7 +74,7 @@ def pending_events(tx: Connection, topic: str) -> dict[str, int]:
     """Event id to row of everything waiting for `topic`."""
     row = OutboxRow
     found = tx.execute(select(row.event_id, row.seq).where(row.topic == topic))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def pending_topics(tx: Connection) -> list[str]:

@@ -83,7 +83,7 @@ def article(tx: Connection, id_or_url: str) -> Judged | None:
     exact = (a.article_id == id_or_url) | (a.url == id_or_url)
     begins = a.article_id.startswith(id_or_url, autoescape=True)
     query = select(a.article_id, exact).where(exact | begins).order_by(exact.desc()).limit(2)
-    found = tx.execute(query).tuples().all()
+    found = tx.execute(query).all()
     if not found or (len(found) > 1 and not found[0][1]):
         return None
     article_id = found[0][0]
@@ -92,7 +92,7 @@ def article(tx: Connection, id_or_url: str) -> Judged | None:
     one = judged(tx, [article_id]).get(article_id)
     if one is None:
         return None
-    return replace(one, revisions=tx.execute(history.where(r.article_id == article_id)).tuples().all())
+    return replace(one, revisions=tx.execute(history.where(r.article_id == article_id)).all())
 
 
 def stories(tx: Connection, limit: int = 50) -> list[Story]:
@@ -162,7 +162,7 @@ def overview(tx: Connection) -> Overview:
     labels = tx.execute(select(AssessmentRow.label, func.count()).group_by(AssessmentRow.label))
     return Overview(
         articles=_count(tx, ArticleRow),
-        labels=dict(labels.tuples().all()),
+        labels=dict(labels.all()),
         stories=_count(tx, StoryRow),
         releases=_count(tx, ReleaseRow),
         outbox=outbox.size(tx),

@@ -18,7 +18,7 @@ def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessmen
     row = AssessmentRow
     ids = {a.article_id for a in assessments}
     found = tx.execute(select(row.article_id, row.version).where(row.article_id.in_(ids)))
-    versions = dict(found.tuples().all())
+    versions = dict(found.all())
     return [a for a in assessments if a.version >= versions.get(a.article_id, 0)]
 
 

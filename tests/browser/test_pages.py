@@ -34,8 +34,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Any]:
+    """Chromium for one test: while playwright is open its event loop runs in this thread, for everybody."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make install")
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("RACEWIRE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
