@@ -5,6 +5,7 @@
 
 import json
 import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def json_schemas() -> dict[str, str]:
         )
         name = root["$ref"].rsplit("/", 1)[-1]
         body = components.pop(name)
+        for described in (body, *components.values()):
+            described["description"] = cleandoc(described["description"])  # Python 3.13 does so by itself
         schema = {"$schema": DIALECT, "$id": topic.schema_file, **body}
         if components:
             schema["$defs"] = components

@@ -7,7 +7,7 @@ A database that is down is no dead letter.
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from time import monotonic
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 Write = Callable[[Connection], object]
 Prepare = Callable[[Sequence[Any]], Write]
 LEASE_TTL = timedelta(seconds=10)
+LAST_MOMENT = (
+    253_402_300_799_000  # of the year 9999 in ms: a record's timestamp is whatever its producer said
+)
 
 
 class FloodError(Exception):
@@ -140,17 +143,17 @@ class StoreStrategy:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            timestamp=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+            timestamp=datetime.fromtimestamp(min(max(record.timestamp, 0), LAST_MOMENT) / 1000, UTC),
             key=record.key,
             value=record.value,
-            headers=[Header(key=name, value=value or b"") for name, value in record.headers],
+            headers=[Header(key=_clean(name), value=value or b"") for name, value in record.headers],
             reason=reason,
             errors=errors,
             fingerprint=blake2b(f"{reason} {shape}".encode(), digest_size=6).hexdigest(),
             worker=self._worker,
             worker_version=self._version,
             failed_at=datetime.now(UTC),
-            attempts=int(header(record.headers, dead_letters.ATTEMPTS) or 0) + 1,
+            attempts=_attempts(record.headers) + 1,
         )
 
 
@@ -159,8 +162,19 @@ def unavailable(error: DBAPIError) -> UnavailableError:
     return UnavailableError(f"Postgres: {' '.join(str(error.orig).split())[:300]}")
 
 
-def _chain(error: BaseException | None) -> Any:
+def _chain(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-        yield f"{type(error).__name__}: {text[:500]}"
+        yield _clean(f"{type(error).__name__}: {text[:500]}")
         error = error.__cause__
+
+
+def _clean(text: str) -> str:
+    """What Postgres can store: without NUL and lone surrogates, which come from whoever made the record."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _attempts(headers: Any) -> int:
+    """How often a redriven record has failed before; 0 where the header is missing or not ours."""
+    text = header(headers, dead_letters.ATTEMPTS) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0

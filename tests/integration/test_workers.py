@@ -104,7 +104,8 @@ def test_what_was_published_twice_is_stored_and_announced_once(world: World) -> 
 def test_a_broken_record_becomes_a_dead_letter_and_is_redriven(world: World) -> None:
     topic = world.topics[ARTICLES]
     good = [out(topic, article(n)) for n in range(40)]
-    broken = OutRecord(topic=topic.name, key=b"k", event_id="x", value=b'{"article_id":', headers=())
+    hostile = (("racewire-attempts", b"many"), ("a\0b", b"\xff"))
+    broken = OutRecord(topic=topic.name, key=b"k", event_id="x", value=b'{"article_id":', headers=hostile)
     poison = out(topic, msgspec.structs.replace(article(41), text="poison"))
     nul = out(topic, msgspec.structs.replace(article(42), text="a\0b"))
     world.publish([*good[:20], broken, poison, nul, *good[20:]])
