@@ -34,7 +34,7 @@ test: lint types imports fresh browser ## everything that CI checks
 	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup
 
 test-fast: $(READY) ## the tests that need no server
-	@$(BIN)/python -m pytest tests/unit tests/contract -n 2
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/docs/test_pages.py -n 2
 
 lint: $(READY) ## style
 	@$(BIN)/ruff check .
