@@ -56,6 +56,7 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
     """The workers, the Prefect worker and the web server."""
     env = environment(settings, endpoints)
     address = web_address(settings)
+    _check_free(settings)
     workers = [
         Service(name, (*RACEWIRE, "worker", name, "--instance", "0"), env=env, grace=15)
         for name in ("classifier", "storyteller", "relay")
@@ -86,8 +87,9 @@ def with_web_port(settings: Settings) -> Settings:
 def serve(settings: Settings) -> Callable[[Endpoints], int]:
     """What the foreground does when everything is up: say where the pages are, and wait for Ctrl-C."""
 
-    def wait(_: Endpoints) -> int:
-        print(f"Pages: {web_address(settings)} · Ctrl-C stops everything", flush=True)  # noqa: T201
+    def wait(endpoints: Endpoints) -> int:
+        flows = endpoints.prefect_api_url.removesuffix("/api")
+        print(f"Pages: {web_address(settings)} · Flows: {flows} · Ctrl-C stops everything", flush=True)  # noqa: T201
         while True:
             signal.pause()
 
@@ -98,6 +100,16 @@ def web_address(settings: Settings) -> str:
     """Where the pages are, as seen from this machine."""
     host = "127.0.0.1" if settings.web_host == "0.0.0.0" else settings.web_host  # noqa: S104
     return f"http://{host}:{settings.web_port}"
+
+
+def _check_free(settings: Settings) -> None:
+    try:
+        socket.create_server((settings.web_host, settings.web_port)).close()
+    except OSError as error:
+        raise StackError(
+            f"the pages cannot be served on {settings.web_host}:{settings.web_port} ({os.strerror(error.errno or 0)}): set "
+            f"RACEWIRE_WEB_PORT to another port, or to 0 for a free one"
+        ) from error
 
 
 def _answers(url: str) -> bool:
