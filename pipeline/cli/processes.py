@@ -106,9 +106,10 @@ def _check_free(settings: Settings) -> None:
     try:
         socket.create_server((settings.web_host, settings.web_port)).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise StackError(
-            f"the pages cannot be served on {settings.web_host}:{settings.web_port} ({os.strerror(error.errno or 0)}): set "
-            f"RACEWIRE_WEB_PORT to another port, or to 0 for a free one"
+            f"the pages cannot be served on {settings.web_host}:{settings.web_port} ({why}): "
+            f"set RACEWIRE_WEB_PORT to another port, or to 0 for a free one"
         ) from error
 
 
