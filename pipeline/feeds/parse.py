@@ -72,6 +72,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         site=_join(url, link) if link else "",
         format=result.version,
         title=_text(result.feed, "title", text.MAX_TITLE),
+        language=str(result.feed.get("language") or ""),
         entries=entries,
     )
 
