@@ -7,7 +7,7 @@ import click
 
 from pipeline import settings as configuration
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
-from pipeline.cli.registering import add, registered
+from pipeline.cli.registering import add, export, import_feeds, registered
 from pipeline.feeds.explain import explain
 from pipeline.store import queries
 from pipeline.workers.poller import limits
@@ -70,4 +70,5 @@ def try_feed(target: str, as_json: bool) -> None:
     sys.exit(0 if explained.ok else 1)
 
 
-feeds.add_command(add)
+for command in (add, import_feeds, export):
+    feeds.add_command(command)

@@ -1,5 +1,6 @@
-"""`racewire feeds add`: how feeds come into the registry. It shows what would come in before it writes."""
+"""`racewire feeds add`, `import` and `export`: how feeds come into the registry, and lists out of it."""
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from pipeline import settings as configuration
 from pipeline.assets import classifier
 from pipeline.cli.common import fail, plain_errors, print_table
-from pipeline.feeds import registry
+from pipeline.feeds import opml, registry
 from pipeline.feeds.address import BadAddressError, canonical
 from pipeline.feeds.discover import Offer, discover, language_of, spoken
 from pipeline.feeds.identify import identify
@@ -55,7 +56,7 @@ def add(
     known = registered(settings)
     address = url if "://" in url else f"https://{url}"
     offer = _one_of(_offers(address, settings, allow_private), known, pick)
-    said = language or language_of(offer.parsed, "en")
+    said = language or language_of(offer.parsed.language, "en")
     fields = {
         "id": feed_id or registry.free_id(offer.parsed.site or offer.url, {f.id for f in known}),
         "url": offer.url,
@@ -76,6 +77,75 @@ def add(
         return
     path = write([feed], settings)
     click.echo(f"{feed.id} is in {path}; the next poll reads it")
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--language", help="of feeds for which the list says none; default: what their titles are in")
+@click.option("--kind", type=KINDS, default="press", show_default=True, help="the same")
+@click.option("--rank", type=RANKS, default=5, show_default=True, help="the same")
+@click.option("--allow-private", is_flag=True, help="take over which private hosts the list allows")
+@click.option("--dry-run", is_flag=True, help="show it, write nothing")
+@plain_errors
+def import_feeds(
+    file: Path, language: str | None, kind: str, rank: int, allow_private: bool, dry_run: bool
+) -> None:
+    """Register the feeds of an OPML file that are not registered yet. No feed is asked for anything.
+
+    Exit code 1 where an entry is refused; the others are registered all the same.
+    """
+    settings = configuration.load()
+    known = registered(settings)
+    try:
+        with file.open("rb") as opened:
+            outlines = opml.read(opened.read(opml.MAX_SIZE + 1))
+    except (OSError, opml.OpmlError) as error:
+        raise click.ClickException(f"{file}: {error}") from error
+    ids, urls = {f.id for f in known}, {canonical(f.url): f.id for f in known}
+    detector = Detector({f.language for f in known} | {"en"})
+    new, report, good = list[Feed](), list[tuple[object, ...]](), True
+    for outline in outlines:
+        try:
+            taken = urls.get(canonical(outline.url))
+            if taken is not None:
+                report.append((outline.line, "registered already", taken, outline.url))
+                continue
+            said = language_of(outline.language, language or detector.detect(outline.title, "", "en"))
+            feed = registry.checked(
+                {
+                    "id": outline.id or registry.free_id(outline.site or outline.url, ids),
+                    "url": outline.url,
+                    "title": outline.title[:200] or outline.url[:200],
+                    "language": said,
+                    "kind": outline.kind or kind,
+                    "rank": int(outline.rank or rank),
+                    "allow_hosts": outline.allow_hosts if allow_private else (),
+                }
+            )
+            if feed.id in ids:
+                raise registry.RegistryError(f"the id {feed.id} is taken")
+        except ValueError as error:
+            good = False
+            report.append((outline.line, f"refused: {error}", "", outline.url))
+            continue
+        ids.add(feed.id)
+        urls[canonical(feed.url)] = feed.id
+        new.append(feed)
+        report.append((outline.line, f"new: {feed.language}, {feed.kind}, {feed.rank}", feed.id, feed.url))
+    print_table(("line", "becomes", "id", "address"), report, "The list names no feeds.")
+    if new and not dry_run:
+        click.echo(f"{len(new)} feeds are in {write(new, settings)}; the next poll reads it")
+    else:
+        click.echo("nothing is written")
+    sys.exit(0 if good else 1)
+
+
+@click.command()
+@plain_errors
+def export() -> None:
+    """Write the registry as OPML 2.0 to standard output."""
+    sys.stdout.buffer.write(opml.write(registered(configuration.load())))
+    sys.stdout.buffer.flush()
 
 
 def registered(settings: Settings) -> tuple[Feed, ...]:

@@ -96,9 +96,9 @@ def links(page: bytes, url: str) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def language_of(parsed: ParsedFeed, fallback: str) -> str:
-    """The language that a feed says it is in, else `fallback`."""
-    said = _LANGUAGE.match(parsed.language.lower())
+def language_of(tag: str, fallback: str) -> str:
+    """The language that a feed's tag (`en-US`) names, else `fallback`."""
+    said = _LANGUAGE.match(tag.lower())
     return said[0] if said is not None else fallback
 
 

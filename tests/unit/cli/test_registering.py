@@ -92,3 +92,59 @@ def test_what_is_refused_is_named_and_writes_nothing(
     assert words in refused.output
     assert "Traceback" not in refused.output
     assert not (home / "feeds.yaml").exists()
+
+
+LIST = """<opml version="2.0" xmlns:r="urn:racewire:feed"><body><outline text="Folder">
+<outline text="Ein Blatt für künstliche Intelligenz aus der Hauptstadt" xmlUrl="https://www.blatt.example/feed"/>
+<outline text="Paper" xmlUrl="https://paper.example/rss" language="fr" r:kind="lab" r:rank="2"
+ r:id="le-papier" r:allowHosts="169.254.169.254"/>
+<outline text="Again" xmlUrl="http://paper.example/rss/"/>
+<outline text="OpenAI" xmlUrl="https://openai.com/news/rss.xml"/>
+<outline text="Bad" xmlUrl="file:///etc/passwd"/>
+<outline text="Taken" xmlUrl="https://taken.example/" r:id="openai"/>
+<outline text="Bad rank" xmlUrl="https://rank.example/" r:rank="best"/>
+</outline></body></opml>
+"""
+
+
+def test_a_list_is_imported_entry_by_entry(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.opml"
+    file.write_text(LIST, "utf-8")
+    dry = run("import", str(file), "--dry-run")
+    assert dry.exit_code == 1
+    assert not home.exists()
+    done = run("import", str(file), "--kind", "community", "--rank", "7")
+    assert done.exit_code == 1
+    assert "2 feeds are in" in done.output
+    for shown in ("registered already", "openai", "refused", "the id openai is taken"):
+        assert shown in done.output
+    *before, blatt, paper = registry.load(home / "feeds.yaml")
+    assert tuple(before) == registry.load()
+    assert (blatt.id, blatt.language, blatt.kind, blatt.rank) == ("blatt", "de", "community", 7)
+    assert (paper.id, paper.language, paper.kind, paper.rank) == ("le-papier", "fr", "lab", 2)
+    assert paper.allow_hosts == frozenset()  # a list of others opens no private host
+
+
+def test_an_export_imports_as_the_same_registry(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = run("export")
+    assert exported.exit_code == 0
+    file = tmp_path / "all.opml"
+    file.write_bytes(exported.stdout_bytes)
+    assert "nothing is written" in run("import", str(file)).output
+    one = tmp_path / "one.yaml"
+    kept = registry.as_yaml(registry.load()[:1])
+    one.write_text(kept, "utf-8")
+    monkeypatch.setenv("RACEWIRE_FEEDS_FILE", str(one))
+    assert run("import", str(file)).exit_code == 0
+    assert registry.load(one) == registry.load()
+
+
+def test_what_is_no_list_is_said(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "page.opml"
+    file.write_text("<html></html>")
+    refused = run("import", str(file))
+    assert refused.exit_code == 1
+    assert "page.opml: the document begins with <html>" in refused.output
+    assert "No such file" in run("import", str(tmp_path / "none.opml")).output

@@ -10,7 +10,7 @@ from pipeline.feeds.address import BadAddressError
 from pipeline.feeds.discover import MAX_LINKS, USUAL_PATHS, discover, language_of, links, spoken
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Entry, ParsedFeed
+from pipeline.feeds.values import Entry
 from tests.unit.feeds.feed_factory import a_feed, an_item, identified, rss
 from tests.unit.feeds.lying_server import LyingServer, http
 
@@ -134,7 +134,7 @@ def test_what_is_no_address_is_an_error() -> None:
     [("en-US", "en"), ("DE", "de"), ("zh_CN", "zh"), ("", "fr"), ("English", "fr"), ("-", "fr")],
 )
 def test_the_language_a_feed_states(said: str, language: str) -> None:
-    assert language_of(ParsedFeed(base=PAGE, language=said), "fr") == language
+    assert language_of(said, "fr") == language
 
 
 def test_most_entries_say_what_a_feed_speaks() -> None:
@@ -146,7 +146,7 @@ def test_most_entries_say_what_a_feed_speaks() -> None:
 
 def test_real_feeds_state_their_language(shared: Path) -> None:
     stated = [
-        language_of(parse(path.read_bytes(), url=PAGE), "")
+        language_of(parse(path.read_bytes(), url=PAGE).language, "")
         for path in sorted((shared / "data" / "feeds").glob("*.xml"))[:20]
     ]
     assert sum(map(bool, stated)) > len(stated) // 2
