@@ -76,6 +76,21 @@ def as_yaml(feeds: Iterable[Feed]) -> str:
     return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True))
 
 
+def renamed(feeds: Iterable[Feed], stored: Iterable[Feed]) -> dict[str, str]:
+    """The new ids, by the old, of feeds that are `stored` under an id which the registry no longer has.
+
+    A feed is known by its address. Of several old ids the first in `stored` counts.
+    """
+    feeds, stored = tuple(feeds), tuple(stored)
+    kept, old_ids = {f.id for f in feeds}, {f.id for f in stored}
+    new = {canonical(f.url): f.id for f in feeds if f.id not in old_ids} if kept - old_ids else {}
+    found: dict[str, str] = {}
+    for feed in stored:
+        if new and feed.id not in kept and (now := new.pop(canonical(feed.url), None)) is not None:
+            found[feed.id] = now
+    return found
+
+
 def checked(fields: Mapping[str, Any]) -> Feed:
     """A feed of these fields. Raises RegistryError that names the field which is wrong."""
     try:

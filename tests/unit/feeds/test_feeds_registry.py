@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import to_builtins
 
-from pipeline.feeds.registry import RegistryError, checked, free_id, grow, load
+from pipeline.feeds.registry import RegistryError, checked, free_id, grow, load, renamed
 from tests.unit.feeds.feed_factory import a_feed
 
 FEED = """\
@@ -109,6 +109,17 @@ def test_a_registry_grows_and_stays_as_its_owner_wrote_it(tmp_path: Path) -> Non
 def test_a_feed_is_checked_before_it_is_written(fields: dict[str, object], words: str) -> None:
     with pytest.raises(RegistryError, match=words):
         checked({**to_builtins(a_feed()), **fields})
+
+
+def test_a_feed_is_renamed_where_its_address_stays_and_its_id_goes() -> None:
+    here, twice = "https://a.example/feed", "http://www.a.example/feed/"
+    old, new, other = a_feed("old", url=here), a_feed("new", url=twice), a_feed("other")
+    assert renamed([new, other], [old, other]) == {"old": "new"}
+    assert renamed([new], [old, a_feed("older", url=here)]) == {"old": "new"}
+    assert renamed([new, other], [other]) == {}  # a new feed
+    assert renamed([other], [old, other]) == {}  # one taken out
+    assert renamed([new], [old, new]) == {}  # both ids have a history of their own
+    assert renamed([a_feed("old", url="https://b.example/")], [old]) == {}  # one that moved
 
 
 @pytest.mark.parametrize(
