@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 import feedparser
 from feedparser.encodings import convert_to_utf8
 
-from pipeline.feeds import text
+from pipeline.feeds import hints, text
 from pipeline.feeds.values import Entry, ParsedFeed
 
 # Bounds on what the parser is given. It takes 2 µs for each character reference and line, 15 for each tag,
@@ -74,6 +74,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         title=_text(result.feed, "title", text.MAX_TITLE),
         language=str(result.feed.get("language") or ""),
         entries=entries,
+        hints=hints.of_channel(document, str(result.feed.get("ttl") or "")),
     )
 
 

@@ -60,12 +60,22 @@ class Validators(Value, frozen=True, kw_only=True):
     body_hash: str | None = None
 
 
+class Hints(Value, frozen=True, kw_only=True):
+    """How often a feed itself wants to be polled: RSS `ttl`, and the hours (0 to 23, UTC) and days of the
+    week (Monday is 0) in which it does not.
+    """
+
+    ttl: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
 class FeedState(Value, frozen=True, kw_only=True):
     """Where a feed stands. `cadence.next_state` is the only place that makes a new one.
 
     `next_poll_at` is None for a feed that is never polled again. `failures` counts consecutive ones.
     `reason` is a short code (`http-404`, `timeout`, `not-a-feed`), `detail` the same in words for an
-    operator.
+    operator. `hints` are those of its last document.
     """
 
     feed_id: Id
@@ -73,6 +83,7 @@ class FeedState(Value, frozen=True, kw_only=True):
     reason: str | None = None
     detail: str | None = None
     validators: Validators = Validators()
+    hints: Hints = Hints()
     interval: timedelta | None = None
     failures: int = 0
     last_attempt_at: datetime | None = None
@@ -99,7 +110,8 @@ class Fetched(Value, frozen=True, kw_only=True):
 
     `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
     `gone` is 410; `failed` has a reason and a detail. `url` is the address that answered, after redirects.
-    `validators` are to be remembered once the body's articles are acknowledged. `retry_after` is in seconds.
+    `validators` are to be remembered once the body's articles are acknowledged. In seconds: `retry_after` and
+    `fresh_for`, how long the server says that nothing will change.
     """
 
     kind: FetchKind
@@ -111,6 +123,7 @@ class Fetched(Value, frozen=True, kw_only=True):
     reason: str | None = None
     detail: str | None = None
     retry_after: float | None = None
+    fresh_for: float | None = None
 
 
 class Entry(Value, frozen=True, kw_only=True):
@@ -144,6 +157,7 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     title: str = ""
     language: str = ""
     entries: tuple[Entry, ...] = ()
+    hints: Hints = Hints()
     problem: str | None = None
     detail: str | None = None
 
