@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from html.parser import HTMLParser
+from http import HTTPStatus
 
 from msgspec.structs import replace
 
@@ -62,18 +63,17 @@ def discover(
     if first.kind != "ok":
         return (), tuple(misses)
     offers: dict[str, Offer] = {}
-    for url in links(first.body, first.url):
-        _, found = _ask(url, limits, allow_hosts)
+    named = links(first.body, first.url)
+    usual = (absolute(path, first.url).geturl() for path in USUAL_PATHS)
+    for url in dict.fromkeys((*named, *usual)):
+        if offers and url not in named:
+            break
+        answer, found = _ask(url, limits, allow_hosts)
         if isinstance(found, Offer):
-            offers.setdefault(canonical(url), found)
+            offers[url] = found
         else:
             misses.append(found)
-    for path in USUAL_PATHS if not offers else ():
-        answer, found = _ask(absolute(path, first.url).geturl(), limits, allow_hosts)
-        if isinstance(found, Offer):
-            return (found,), tuple(misses)
-        misses.append(found)
-        if answer.status == 429:  # said to be asked too much
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             break
     return tuple(offers.values()), tuple(misses)
 

@@ -108,9 +108,10 @@ def test_a_site_without_a_feed_says_what_was_asked() -> None:
 def test_a_server_that_refuses_is_not_asked_for_more() -> None:
     with LyingServer() as server:
         server.answers |= {"/": http(403), "/page": http(body=b"<html>"), "/feed": http(429)}
-        for path in ("/", "/page"):
+        server.answers |= {"/two": http(body=(link("/a") + link("/b")).encode()), "/a": http(429)}
+        for path in ("/", "/page", "/two"):
             assert discover(server.url(path), LIMITS, allow_hosts=HERE)[0] == ()
-        assert asked(server) == ["/", "/page", "/feed"]
+        assert asked(server) == ["/", "/page", "/feed", "/two", "/a"]
 
 
 def test_a_page_cannot_lead_to_a_private_address() -> None:
