@@ -1,6 +1,7 @@
 """`racewire status`: is everything running, how much came in, is anybody behind."""
 
 import sys
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -29,25 +30,28 @@ def lags(settings: Settings, servers: Servers) -> list[tuple[str, str, list[Lag]
 @as_json
 @plain_errors
 def status(as_json: bool) -> None:
-    """Show servers, workers, figures and lag in one view. Exit code 1 when the stack is not ready."""
+    """Show servers, workers, figures and lag in one view.
+
+    Exit code 1 when the stack is not ready, or when feeds are due and nobody polls them.
+    """
     settings = configuration.load()
+    patience = timedelta(seconds=max(60, 2 * settings.poll_every))
     seen = stack.status(settings.home)
     servers = configuration.servers(settings)
     with reading() as tx:
-        figures = queries.overview(tx)
+        figures = queries.overview(tx, patience)
     behind = lags(settings, servers)
-    ready = seen.phase is stack.Phase.READY or not seen.services
+    good = (seen.phase is stack.Phase.READY or not seen.services) and not figures.overdue
     if as_json:
         lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in found) for name, _, found in behind}
         print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic})
-        sys.exit(0 if ready else 1)
+        sys.exit(0 if good else 1)
     if seen.services:
         print_table(
             ("service", "state", "port", "restarts", "message"),
             [(s.name, s.state, s.port, s.restarts, s.message) for s in seen.services],
             "",
         )
-    polled = figures.last_poll_at
     print_table(
         ("what", "how many"),
         [
@@ -57,10 +61,22 @@ def status(as_json: bool) -> None:
             ("releases", figures.releases),
             ("waiting for the relay", figures.outbox),
             *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),
-            ("last poll", f"{polled:%Y-%m-%d %H:%M:%S} UTC" if polled else "never"),
+            ("last poll", _moment(figures.last_poll_at)),
+            ("last poll that got an answer", _moment(figures.last_success_at)),
+            ("feeds overdue", figures.overdue),
         ],
         "",
     )
+    if figures.overdue:
+        click.echo(
+            f"No poll for {patience.total_seconds():.0f} s although feeds are due: is the Prefect worker "
+            f"running, and the schedule of `poll` not paused? `racewire poll` polls without Prefect.",
+            err=True,
+        )
     rows = [(name, group, sum(x.end for x in of), sum(x.lag for x in of)) for name, group, of in behind]
     print_table(("topic", "read by", "records", "lag"), rows, "")
-    sys.exit(0 if ready else 1)
+    sys.exit(0 if good else 1)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "never"

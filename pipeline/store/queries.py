@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from pipeline.feeds.values import Feed, FeedState
 from pipeline.store import dead_letters, outbox
@@ -49,7 +49,7 @@ class FeedView:
 
 @dataclass(frozen=True)
 class Overview:
-    """The store in figures."""
+    """The store in figures. `overdue` feeds have been due for longer than the caller's patience."""
 
     articles: int
     labels: Mapping[str, int]
@@ -58,6 +58,8 @@ class Overview:
     outbox: int
     dead_letters: Mapping[str, int]
     last_poll_at: datetime | None
+    last_success_at: datetime | None
+    overdue: int
     polled: Mapping[str, int] = field(
         default_factory=dict
     )  # entries, articles, revisions, … of all polls kept
@@ -148,13 +150,14 @@ def feeds(tx: Connection) -> list[FeedView]:
     return found
 
 
-def overview(tx: Connection) -> Overview:
+def overview(tx: Connection, patience: timedelta = timedelta(minutes=2)) -> Overview:
     """Counts of everything that is kept."""
-    p = PollRow
+    p, f = PollRow, FeedRow
     names = ("entries", "articles", "revisions", "sightings", "unchanged")
     sums = tx.execute(
         select(
             func.max(p.at),
+            func.max(p.at).filter(p.fetch.in_(("ok", "not-modified", "unchanged"))),
             *(func.coalesce(func.sum(table_of(p).c[n]), 0) for n in names),
             func.coalesce(func.sum(func.jsonb_array_length(p.rejects)), 0),
         )
@@ -168,7 +171,9 @@ def overview(tx: Connection) -> Overview:
         outbox=outbox.size(tx),
         dead_letters=dead_letters.counts(tx),
         last_poll_at=sums[0],
-        polled={name: int(n) for name, n in zip((*names, "rejects"), sums[1:], strict=True)},
+        last_success_at=sums[1],
+        overdue=_count(tx, f, f.removed_at.is_(None) & (f.next_poll_at < func.now() - patience)),
+        polled={name: int(n) for name, n in zip((*names, "rejects"), sums[2:], strict=True)},
     )
 
 
@@ -191,5 +196,6 @@ def _judged_of(row: Row[Any]) -> Judged:
     return Judged(article_of(row._mapping), msgspec.convert(row.body, Assessment), row.story_id)
 
 
-def _count(tx: Connection, model: type[Any]) -> int:
-    return tx.scalar(select(func.count()).select_from(table_of(model))) or 0
+def _count(tx: Connection, model: type[Any], where: ColumnElement[bool] | None = None) -> int:
+    query = select(func.count()).select_from(table_of(model))
+    return tx.scalar(query if where is None else query.where(where)) or 0

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from pipeline.assets import classifier as real_classifier
 from pipeline.bus.connection import Broker, UnavailableError
@@ -14,6 +15,7 @@ from pipeline.bus.consumer import ConsumerLoop
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.values import Feed
+from pipeline.store import queries
 from pipeline.store.database import connect
 from pipeline.workers import classifier
 from pipeline.workers.poller import Poller, totals
@@ -112,6 +114,21 @@ def test_two_polls_at_once_publish_nothing_twice(world: World, server: FeedServe
     assert sum(f["sightings"] for f in found) == 40 * 7
     assert len(world.read(ARTICLES)) == 40 * 8
     assert {server.requests[f"/x?{n}"] for n in range(8)} == {1}
+
+
+def test_feeds_that_nobody_polls_are_overdue(world: World, server: FeedServer) -> None:
+    one = poller(world, [feed(server, "a", "/a"), feed(server, "b", "/b")])
+    one.batches()
+    with world.engine.begin() as tx:
+        tx.execute(text("UPDATE feeds SET next_poll_at = now() - interval '5 minutes' WHERE feed_id = 'a'"))
+        assert queries.overview(tx).overdue == 1
+        assert queries.overview(tx, timedelta(minutes=6)).overdue == 0
+    server.documents["/a"] = server.documents["/b"] = (rss(("/1", "One", "t")), "text/xml")
+    poll_all(one)
+    with world.engine.connect() as tx:
+        figures = queries.overview(tx)
+    assert figures.overdue == 0
+    assert figures.last_success_at == figures.last_poll_at
 
 
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
