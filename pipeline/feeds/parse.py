@@ -87,6 +87,7 @@ def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
         site=_join(url, link) if link else "",
         format=result.version,
         title=_text(result.feed, "title", text.MAX_TITLE),
+        language=str(result.feed.get("language") or ""),
         entries=entries,
         hints=hints.of_channel(encoded, str(result.feed.get("ttl") or "")),
     )

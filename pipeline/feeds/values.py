@@ -147,13 +147,15 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     """A document as parsed. `entries` has one value for each entry of the document, in its order.
 
     `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
-    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of.
+    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of; `language`
+    is what the feed says it is in, as given.
     """
 
     base: str
     site: str = ""
     format: str = ""
     title: str = ""
+    language: str = ""
     entries: tuple[Entry, ...] = ()
     hints: Hints = Hints()
     problem: str | None = None
