@@ -35,6 +35,7 @@ def read(document: str, url: str) -> ParsedFeed | None:
         site=site,
         format=_VERSIONS.get(version, "json"),
         title=text.from_plain(_string(feed, "title"), text.MAX_TITLE),
+        language=_string(feed, "language"),
         entries=tuple(_entry(item if isinstance(item, dict) else {}) for item in items),
     )
 

@@ -151,3 +151,12 @@ def test_real_feeds_state_their_language(shared: Path) -> None:
         for path in sorted((shared / "data" / "feeds").glob("*.xml"))[:20]
     ]
     assert sum(map(bool, stated)) > len(stated) // 2
+
+
+def test_a_json_feed_that_a_page_names_is_offered_with_its_language() -> None:
+    feed = b'{"version": "https://jsonfeed.org/version/1.1", "language": "de-DE", "items": [{"id": "1"}]}'
+    with LyingServer() as server:
+        page = link("/f", "application/feed+json").encode()
+        server.answers |= {"/": http(body=page), "/f": http(body=feed)}
+        ((offer,), _) = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+    assert language_of(offer.parsed.language, "en") == "de"
