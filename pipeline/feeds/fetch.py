@@ -20,6 +20,7 @@ from msgspec import Struct
 from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
 from pipeline.feeds.guard import GuardedBackend, RefusedAddressError
+from pipeline.feeds.turns import Turns
 from pipeline.feeds.values import Feed, Fetched, Validators
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
@@ -31,7 +32,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How servers are spoken to. Times in seconds, sizes in bytes.
 
     `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
-    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5.
+    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
+    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts.
     """
 
     user_agent: str
@@ -41,6 +43,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     body: int = 10_000_000
     redirects: int = 5
     concurrency: int = 20
+    host_concurrency: int = 2
+    host_interval: float = 0.0
 
 
 class _FetchError(Exception):
@@ -52,18 +56,22 @@ class _FetchError(Exception):
 
 
 def fetch_all(targets: Sequence[tuple[Feed, Validators]], limits: Limits) -> list[Fetched]:
-    """Fetch every feed, `limits.concurrency` at once; the outcomes are in the order of `targets`.
+    """Fetch every feed; the outcomes are in the order of `targets`.
 
     The validators are those to ask with (`FeedState.conditions`). Must not be called from a running event
     loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
-        slots = asyncio.Semaphore(limits.concurrency)
+        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval)
 
         async def fetch_one(feed: Feed, validators: Validators) -> Fetched:
-            async with slots:
-                return await _fetch(feed, validators, limits)
+            async with turns.turn(feed.url) as held:
+                if held is not None:
+                    return held
+                fetched = await _fetch(feed, validators, limits)
+                turns.heard(fetched)
+                return fetched
 
         return await asyncio.gather(*(fetch_one(*target) for target in targets))
 
