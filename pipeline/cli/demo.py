@@ -84,6 +84,7 @@ def _settings(newsroom: Newsroom) -> Settings:
         RACEWIRE_POLL_EVERY=POLL_EVERY,
         RACEWIRE_FEED_INTERVAL_MIN="1",
         RACEWIRE_FEED_INTERVAL_MAX="1",
+        RACEWIRE_HOST_INTERVAL="0",  # the newsroom is one host
     )
     return processes.with_web_port(configuration.load())
 

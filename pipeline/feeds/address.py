@@ -130,3 +130,11 @@ def _encode(part: str) -> str:
 def _one_spelling(escape: re.Match[str]) -> str:
     character = chr(int(escape[0][1:], 16))
     return character if character in _UNRESERVED else escape[0].upper()
+
+
+def host_of(url: str) -> str:
+    """The host of an address, in lower case; what cannot be read is a host of its own."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url

@@ -7,11 +7,11 @@ not kept.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.feeds.address import host_of
 from pipeline.feeds.values import Decision, FeedState, Fetched, Hints, ParsedFeed, Validators
 
 
@@ -46,6 +46,8 @@ def next_state(
     `parsed` and `decision` are those of an `ok` fetch, None for every other. `our_outage` says that so many
     hosts failed at once that the fault is ours: such a failure is not held against the feed.
     """
+    if fetched.kind == "held":
+        return replace(state, next_poll_at=now + (patience(fetched) or bounds.floor))
     polled = replace(state, last_attempt_at=now)
     if fetched.kind == "gone":
         return replace(
@@ -60,7 +62,7 @@ def next_state(
         if our_outage:
             why = "no host could be reached: our own network seems to be down"
             return replace(polled, detail=why, next_poll_at=now + bounds.floor)
-        return _failed(polled, fetched.reason, fetched.detail, fetched.retry_after, now, bounds)
+        return _failed(polled, fetched.reason, fetched.detail, patience(fetched), now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
 
@@ -77,7 +79,7 @@ def next_state(
         )
     elif state.status not in ("ok", "empty"):
         # Nothing new does not make a failed feed healthy: only a body that is a feed does.
-        return _failed(polled, state.reason, state.detail, fetched.retry_after, now, bounds)
+        return _failed(polled, state.reason, state.detail, None, now, bounds)
     else:
         news = 0
         if fetched.kind == "unchanged":
@@ -94,11 +96,20 @@ def next_state(
     )
 
 
+def patience(fetched: Fetched) -> timedelta | None:
+    """How long a server wants to be left alone, within what is granted; None where it does not say."""
+    if fetched.retry_after is None:
+        return None
+    return timedelta(seconds=min(fetched.retry_after, LONGEST_PATIENCE.total_seconds()))
+
+
 def is_our_outage(results: Iterable[Fetched]) -> bool:
     """Whether so many hosts could not even be reached that the fault is ours: all of three or more."""
     hosts, reached = set(), set()
     for fetched in results:
-        host = urlsplit(fetched.url).hostname
+        if fetched.kind == "held":
+            continue
+        host = host_of(fetched.url)
         hosts.add(host)
         if fetched.reason not in ("connect", "timeout"):
             reached.add(host)
@@ -127,7 +138,7 @@ def _failed(
     state: FeedState,
     reason: str | None,
     detail: str | None,
-    retry_after: float | None,
+    asked: timedelta | None,
     now: datetime,
     bounds: Bounds,
 ) -> FeedState:
@@ -135,8 +146,7 @@ def _failed(
     # From the floor up, so that a hiccup costs minutes. 2 ** 20 exceeds every bound and is never exceeded, so
     # that a feed dead for years does not overflow.
     wait = min(bounds.floor * 2 ** min(failures, 20), max(bounds.ceiling, LONGEST_BACKOFF))
-    if retry_after is not None:
-        wait = max(wait, timedelta(seconds=min(retry_after, LONGEST_PATIENCE.total_seconds())))
+    wait = max(wait, asked or wait)
     return replace(
         state, status="failing", reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
     )

@@ -6,6 +6,7 @@ guard has a public place, and bodies are unpacked here, where their size can be 
 """
 
 import asyncio
+import sys
 import zlib
 from collections.abc import AsyncIterable, Sequence
 from datetime import UTC, datetime
@@ -13,14 +14,22 @@ from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from ssl import SSLContext
+from typing import Protocol
 
+import brotli
 import httpcore
 from msgspec import Struct
 
 from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
 from pipeline.feeds.guard import GuardedBackend, RefusedAddressError
+from pipeline.feeds.turns import Turns
 from pipeline.feeds.values import Feed, Fetched, Validators
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 # What is kept of a validator: servers have sent cookies and whole pages in these headers.
@@ -31,7 +40,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How servers are spoken to. Times in seconds, sizes in bytes.
 
     `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
-    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5.
+    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
+    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts.
     """
 
     user_agent: str
@@ -41,6 +51,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     body: int = 10_000_000
     redirects: int = 5
     concurrency: int = 20
+    host_concurrency: int = 2
+    host_interval: float = 0.0
 
 
 class _FetchError(Exception):
@@ -52,18 +64,22 @@ class _FetchError(Exception):
 
 
 def fetch_all(targets: Sequence[tuple[Feed, Validators]], limits: Limits) -> list[Fetched]:
-    """Fetch every feed, `limits.concurrency` at once; the outcomes are in the order of `targets`.
+    """Fetch every feed; the outcomes are in the order of `targets`.
 
     The validators are those to ask with (`FeedState.conditions`). Must not be called from a running event
     loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
-        slots = asyncio.Semaphore(limits.concurrency)
+        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval)
 
         async def fetch_one(feed: Feed, validators: Validators) -> Fetched:
-            async with slots:
-                return await _fetch(feed, validators, limits)
+            async with turns.turn(feed.url) as held:
+                if held is not None:
+                    return held
+                fetched = await _fetch(feed, validators, limits)
+                turns.heard(fetched)
+                return fetched
 
         return await asyncio.gather(*(fetch_one(*target) for target in targets))
 
@@ -124,7 +140,7 @@ def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
     headers = [
         ("User-Agent", limits.user_agent),
         ("Accept", _ACCEPT),
-        ("Accept-Encoding", "gzip"),
+        ("Accept-Encoding", "gzip, br, zstd"),
     ]
     if validators.etag:
         headers.append(("If-None-Match", validators.etag))
@@ -181,25 +197,54 @@ def _validator(value: str | None) -> str | None:
 
 async def _read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
     """Read and unpack a body of at most `limit` bytes. Raises `_FetchError` where it is longer or broken."""
-    body = bytearray()
+    body, packed = bytearray(), 0
     unpack = _unpacker(encoding.strip().lower())
     async for chunk in stream:
+        packed += len(chunk)
         try:
             body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
-        except zlib.error as error:
+        except (zlib.error, zstd.ZstdError, brotli.error, EOFError) as error:
             raise _FetchError("broken-answer", f"the body is no {encoding}: {error}") from error
         if len(body) > limit:
             raise _FetchError("too-large", f"the document is larger than {limit} bytes")
-    if unpack and not unpack.eof and body:
+    if unpack and not unpack.eof and packed:
         raise _FetchError("broken-answer", f"the {encoding} body breaks off after {len(body)} bytes")
     return bytes(body)
 
 
-def _unpacker(encoding: str) -> "zlib._Decompress | None":
+class _Unpacker(Protocol):
+    """What zlib and zstd have in common: at most so many bytes of a piece, and whether that was the end."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Brotli:
+    """brotli with the interface of the others."""
+
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.is_finished())
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return bytes(self._inner.process(data, output_buffer_limit=max_length))
+
+
+def _unpacker(encoding: str) -> _Unpacker | None:
     if encoding in ("", "identity"):
         return None
     if encoding in ("gzip", "x-gzip"):
         return zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header
+    if encoding == "br":
+        return _Brotli()
+    if encoding == "zstd":
+        # The window that RFC 9659 grants: more is memory that a hostile server would choose.
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})
     raise _FetchError("broken-answer", f"the body is packed as {encoding!r}, which was not asked for")
 
 

@@ -18,7 +18,7 @@ FeedStatus = Literal["new", "ok", "empty", "failing", "gone"]
 feed was had, for the reason in `FeedState.reason`. `gone`: the server said 410, polled no more.
 """
 
-FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed"]
+FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed", "held"]
 
 OutcomeKind = Literal["article", "revision", "sighting", "unchanged", "reject"]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
@@ -109,7 +109,8 @@ class Fetched(Value, frozen=True, kw_only=True):
     """How one fetch ended. Every fetch ends in one of these; none raises.
 
     `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
-    `gone` is 410; `failed` has a reason and a detail. `url` is the address that answered, after redirects.
+    `gone` is 410; `failed` has a reason and a detail; `held` was not asked, its host being left alone,
+    for `retry_after` where it said so. `url` is the address that answered, after redirects.
     `validators` are to be remembered once the body's articles are acknowledged. In seconds: `retry_after` and
     `fresh_for`, how long the server says that nothing will change.
     """
@@ -124,6 +125,11 @@ class Fetched(Value, frozen=True, kw_only=True):
     detail: str | None = None
     retry_after: float | None = None
     fresh_for: float | None = None
+
+    @property
+    def holds_host(self) -> bool:
+        """Whether the server asks that no feed of its host is polled for `retry_after` seconds."""
+        return self.status in (429, 503) and bool(self.retry_after)
 
 
 class Entry(Value, frozen=True, kw_only=True):

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, cast, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, upsert
 from pipeline.store.models import FeedRow, KnownRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
+CLAIM_LOCK = 7_305_803  # the same: see `claim`
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,11 @@ def claim(
 ) -> list[tuple[Feed, FeedState]]:
     """Lease feeds to `owner`: those that are due, longest waiting first, or `only` these, due or not.
 
-    What another owner holds is left out, so polls at once, late or twice do no feed twice.
+    Where another owner holds a feed of a host, all feeds of that host are left out: polls at once, late or
+    twice do no feed twice and speak to no host at once.
     """
+    # A lease that is being given is not to be seen by others, so they take turns; a claim takes milliseconds.
+    tx.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
     row = FeedRow
     wanted = _free() & (_due() if only is None else row.feed_id.in_(sorted(only)))
     chosen = (
@@ -152,6 +158,17 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
         row.feed_id.in_(feed_ids), row.leased_by == owner, row.leased_until > func.clock_timestamp()
     )
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
+
+
+def hold_host(tx: Connection, url: str, until: datetime) -> None:
+    """Poll no feed of the host of `url` before `until`."""
+    row = FeedRow
+    moment = {"next_poll_at": msgspec.to_builtins(until)}
+    tx.execute(
+        update(row)
+        .where(_host(_address(row)) == _host(literal(url)), row.next_poll_at < until)
+        .values(next_poll_at=until, state=row.state.op("||")(cast(moment, JSONB)))
+    )
 
 
 def give_back(tx: Connection, owner: str) -> None:
@@ -207,11 +224,22 @@ def remember(
 
 
 def _free() -> ColumnElement[bool]:
-    row = FeedRow
-    return row.removed_at.is_(None) & or_(
-        row.leased_until.is_(None), row.leased_until < func.clock_timestamp()
-    )
+    other = aliased(FeedRow)
+    busy = select(_host(_address(other))).where(other.leased_until >= func.clock_timestamp())
+    return FeedRow.removed_at.is_(None) & _host(_address(FeedRow)).not_in(busy)
 
 
 def _due() -> ColumnElement[bool]:
     return _free() & (FeedRow.next_poll_at <= func.clock_timestamp())
+
+
+def _address(row: type[FeedRow]) -> ColumnElement[str]:
+    """Where a feed is asked for."""
+    url: ColumnElement[str] = row.feed["url"].astext
+    return url
+
+
+def _host(url: ColumnElement[str]) -> ColumnElement[str]:
+    """The host of an address, as `pipeline.feeds.address.host_of`, and never NULL."""
+    host = func.substring(url, r"^https?://(\[[^\]/]*\]|[^/:?#]*)")
+    return func.lower(func.coalesce(host, url))

@@ -25,7 +25,7 @@ from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
 from pipeline.feeds import registry
-from pipeline.feeds.cadence import Bounds, is_our_outage, next_state
+from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.identify import identify
@@ -154,6 +154,9 @@ class Poller:
             ]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
             memory.remember(tx, learned.values(), states, polls)
+            for r in read:
+                if r.fetched.holds_host and (wait := patience(r.fetched)):
+                    memory.hold_host(tx, r.fetched.url, now + wait)
         for p in polls:
             log.info("%s: %s%s", p.feed_id, p.fetch, f" ({p.detail})" if p.detail else "")
         return polls
@@ -182,11 +185,12 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
             entry = entries[outcome.position]
             label = entry.article.url if isinstance(entry, Candidate) else entry.address or entry.title
             rejects.append((outcome.reason or "", outcome.why, label))
+    said = read.fetched if read.fetched.kind == "held" else state
     return Poll(
         feed_id=read.feed.id,
         at=now,
-        fetch=state.reason or read.fetched.kind,
-        detail=state.detail or "",
+        fetch=said.reason or read.fetched.kind,
+        detail=said.detail or "",
         articles=counts["article"],
         revisions=counts["revision"],
         sightings=counts["sighting"],
@@ -204,7 +208,11 @@ def registry_path(settings: configuration.Settings) -> Path:
 def limits(settings: configuration.Settings) -> Limits:
     """How servers are spoken to, with the operator's contact."""
     contact = f" (+{settings.contact})" if settings.contact else ""
-    return Limits(user_agent=f"racewire/{version('racewire')}{contact}")
+    return Limits(
+        user_agent=f"racewire/{version('racewire')}{contact}",
+        host_concurrency=settings.host_concurrency,
+        host_interval=settings.host_interval,
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from pipeline.assets import classifier as real_classifier
@@ -17,6 +18,7 @@ from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.values import Feed
+from pipeline.store import feeds as memory
 from pipeline.store import queries
 from pipeline.store.database import connect
 from pipeline.workers import classifier
@@ -25,6 +27,7 @@ from pipeline.workers.relay import event_id_of
 from schemas.topics import ARTICLES
 from tests.conftest import World
 from tests.feedserver import FeedServer, rss
+from tests.unit.feeds.lying_server import LyingServer, http
 from tests.until import until
 
 pytestmark = pytest.mark.integration
@@ -65,6 +68,17 @@ def poller(world: World, feeds: list[Feed], broker: Broker | None = None, batch:
 def poll_all(one: Poller, only: list[str] | None = None) -> dict[str, int]:
     try:
         return totals([p for batch in one.batches(only) for p in one.poll_batch(batch)])
+    finally:
+        one.close()
+
+
+def drain(one: Poller) -> dict[str, int]:
+    """Poll until nothing is left that another poller does not hold."""
+    try:
+        polls = []
+        while one.batches():
+            polls += one.poll_batch()
+        return totals(polls)
     finally:
         one.close()
 
@@ -155,7 +169,7 @@ def test_two_polls_at_once_publish_nothing_twice(world: World, server: FeedServe
     for n in range(8):
         server.documents[f"/x?{n}"] = server.documents["/x"]
     with ThreadPoolExecutor(3) as threads:
-        found = list(threads.map(lambda _: poll_all(poller(world, feeds, batch=2)), range(3)))
+        found = list(threads.map(lambda _: drain(poller(world, feeds, batch=2)), range(3)))
     assert sum(f["articles"] for f in found) == 40
     assert sum(f["sightings"] for f in found) == 40 * 7
     assert len(world.read(ARTICLES)) == 40 * 8
@@ -175,6 +189,53 @@ def test_feeds_that_nobody_polls_are_overdue(world: World, server: FeedServer) -
         figures = queries.overview(tx)
     assert figures.overdue == 0
     assert figures.last_success_at == figures.last_poll_at
+
+
+def test_a_host_is_in_one_polls_hands_at_a_time(world: World, server: FeedServer) -> None:
+    here = [feed(server, f"here-{n}", f"/{n}") for n in range(3)]
+    there = replace(here[0], id="there", url="http://LOCALHOST:1/feed")
+    with world.engine.begin() as tx:
+        memory.sync_registry(tx, [*here, there])
+    with world.engine.begin() as first, ThreadPoolExecutor(1) as threads:
+        assert [f.id for f, _ in memory.claim(first, "a", 1, HOUR)] == ["here-0"]
+
+        def claim() -> list[str]:
+            with world.engine.begin() as tx:
+                return [f.id for f, _ in memory.claim(tx, "b", 9, HOUR)]
+
+        # It waits for the first one's commit: until then the lease is not to be seen.
+        second = threads.submit(claim)
+        until(lambda: world.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1, 20)
+        first.commit()
+        assert second.result(20) == ["there"]
+    with world.engine.begin() as tx:
+        assert memory.claim(tx, "b", 9, HOUR, ["here-1"]) == []
+        memory.give_back(tx, "a")
+        assert [f.id for f, _ in memory.claim(tx, "c", 9, HOUR)] == ["here-0", "here-1", "here-2"]
+
+
+def test_a_host_that_wants_patience_is_left_alone_with_all_its_feeds(world: World) -> None:
+    with LyingServer() as busy, FeedServer().serving() as other:
+        feeds = [replace(feed(other, f"busy-{n}", "/"), url=busy.url(f"/{n}")) for n in range(6)]
+        feeds.append(
+            replace(feed(other, "other", "/x"), url=other.url("/x").replace("127.0.0.1", "localhost"))
+        )
+        feeds[-1] = replace(feeds[-1], allow_hosts=frozenset({"localhost"}))
+        other.documents["/x"] = (rss(("/1", "One", "t")), "text/xml")
+        busy.answers = {f"/{n}": http(429, Retry_After="7200") for n in range(6)}
+        one = poller(world, feeds, batch=4)
+        sums = drain(one)
+    assert (sums["feeds"], sums["articles"]) == (5, 1)  # four of the first batch, and the one elsewhere
+    assert 1 <= len(busy.asked) <= 2  # those that were under way
+    for number in range(6):
+        waits = (
+            "SELECT next_poll_at > now() + interval '110 min' AND next_poll_at = "
+            "(state->>'next_poll_at')::timestamptz FROM feeds WHERE feed_id = :id"
+        )
+        assert world.scalar(waits, id=f"busy-{number}")
+    assert world.scalar("SELECT count(*) FROM feeds WHERE state->>'status' = 'failing'") == len(busy.asked)
+    held = "SELECT count(*) FROM polls p WHERE p.fetch = 'held' AND detail LIKE '%429%'"
+    assert world.scalar(held) == 4 - len(busy.asked)
 
 
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:

@@ -116,6 +116,13 @@ def test_a_server_may_ask_for_patience_but_not_for_ever(retry_after: float, wait
     assert state.next_poll_at == NOW + wait
 
 
+def test_a_feed_that_was_not_asked_waits_and_is_otherwise_as_it_was() -> None:
+    held = Fetched(kind="held", url=URL, detail="not asked", retry_after=7200.0)
+    assert step(HEALTHY, held) == replace(HEALTHY, next_poll_at=NOW + timedelta(hours=2))
+    assert step(HEALTHY, replace(held, retry_after=10.0**9)).next_poll_at == NOW + LONGEST_PATIENCE
+    assert step(HEALTHY, replace(held, retry_after=None)).next_poll_at == NOW + BOUNDS.floor
+
+
 def test_only_gone_retires_a_feed() -> None:
     assert step(HEALTHY, Fetched(kind="gone", url=URL, status=410, detail="gone")).next_poll_at is None
 
@@ -136,6 +143,7 @@ def test_an_outage_is_ours_when_no_host_of_several_is_reached() -> None:
     assert not is_our_outage([*hosts, replace(FAILED, url="https://d.example/feed")])
     assert not is_our_outage([_unreachable("a.example")] * 5)
     assert not is_our_outage([replace(host, reason="refused-address") for host in hosts])
+    assert is_our_outage([*hosts, Fetched(kind="held", url="https://a.example/2")])
 
 
 @pytest.mark.parametrize(

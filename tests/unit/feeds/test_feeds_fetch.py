@@ -1,10 +1,13 @@
 """Every fetch ends in one value, whatever the server does; and only at addresses that are allowed."""
 
 import gzip
+import secrets
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import brotli
 import pytest
 from msgspec.structs import replace
 
@@ -13,6 +16,11 @@ from pipeline.feeds.guard import is_public
 from pipeline.feeds.values import Fetched, Validators
 from tests.unit.feeds.feed_factory import a_feed
 from tests.unit.feeds.lying_server import LyingServer, http
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BODY = b"<rss/>" * 50
 LIMITS = Limits(user_agent="racewire-test (+mailto:desk@paper.example)", total=5, body=100_000)
@@ -237,9 +245,30 @@ def test_the_next_address_of_a_host_is_tried(server: LyingServer, monkeypatch: p
     assert fetch(server.url("/feed", "two.example"), allow="two.example").kind == "ok"
 
 
-def test_packed_bodies_are_unpacked(server: LyingServer) -> None:
-    server.answers["/feed"] = http(body=gzip.compress(BODY), Content_Encoding="gzip")
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", PACKERS)
+def test_packed_bodies_are_unpacked_within_bounds(server: LyingServer, encoding: str) -> None:
+    pack = PACKERS[encoding]
+    server.answers |= {
+        path: http(body=body, Content_Encoding=encoding)
+        for path, body in {
+            "/feed": pack(BODY),
+            "/bomb": pack(b"\0" * 50_000_000),
+            "/half": pack(secrets.token_bytes(5_000))[:-9],
+            "/none": b"no such thing",
+        }.items()
+    }
     assert fetch(server.url("/feed")).body == BODY
+    assert encoding.encode() in server.asked[0].partition(b"Accept-Encoding: ")[2].partition(b"\r")[0]
+    assert fetch(server.url("/bomb")).reason == "too-large"
+    assert fetch(server.url("/half")).reason == "broken-answer"
+    assert fetch(server.url("/none")).reason == "broken-answer"
 
 
 def _endless(request: bytes, send: Callable[[bytes], None]) -> None:
@@ -254,7 +283,7 @@ def _header_flood(request: bytes, send: Callable[[bytes], None]) -> None:
         send(b"X-Flood: " + b"x" * 1000 + b"\r\n")
 
 
-PACKED = gzip.compress(BODY)
+PACKED = gzip.compress(BODY, mtime=0)  # the same bytes in each run
 
 
 @pytest.mark.parametrize(
