@@ -4,17 +4,14 @@ import sys
 from datetime import UTC, datetime
 
 import click
-import yaml
 
 from pipeline import settings as configuration
-from pipeline.cli.common import as_json, fail, plain_errors, print_json, print_table, reading
-from pipeline.feeds import registry
+from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
+from pipeline.cli.registering import add, export, import_feeds, registered
 from pipeline.feeds.explain import explain
 from pipeline.feeds.health import complaint
-from pipeline.feeds.values import Feed
-from pipeline.settings import Settings
 from pipeline.store import queries
-from pipeline.workers.poller import limits, registry_path
+from pipeline.workers.poller import limits
 
 
 @click.group()
@@ -95,7 +92,7 @@ def check(as_json: bool) -> None:
 def try_feed(target: str, as_json: bool) -> None:
     """Explain what an address, a file or a registered feed gives, and what becomes of each entry."""
     settings = configuration.load()
-    explained = explain(target, _registry(settings), limits(settings), now=datetime.now(UTC))
+    explained = explain(target, registered(settings), limits(settings), now=datetime.now(UTC))
     if as_json:
         print_json(explained)
     else:
@@ -109,50 +106,5 @@ def try_feed(target: str, as_json: bool) -> None:
     sys.exit(0 if explained.ok else 1)
 
 
-@feeds.command(name="add")
-@click.argument("url")
-@click.option("--id", "feed_id", required=True, help="a name in lower case and hyphens; keep it for good")
-@click.option("--title", help="for people; default: the id")
-@click.option("--language", required=True, help="ISO 639-1, e.g. en")
-@click.option("--kind", type=click.Choice(["press", "lab", "research", "community"]), default="press")
-@click.option("--rank", type=click.IntRange(1, 9), default=5, help="1 is the best")
-@plain_errors
-def add(url: str, feed_id: str, title: str | None, language: str, kind: str, rank: int) -> None:
-    """Add a feed to the registry, if it is one.
-
-    The packaged registry is copied to the data folder first, so that it is yours to edit.
-    """
-    settings = configuration.load()
-    path = registry_path(settings)
-    explained = explain(url, _registry(settings), limits(settings), now=datetime.now(UTC))
-    if not explained.ok:
-        fail(f"{url} gives no feed: {explained.steps[-1].result}")
-    entry = {
-        "id": feed_id,
-        "url": url,
-        "title": title or feed_id,
-        "language": language,
-        "kind": kind,
-        "rank": rank,
-    }
-    added = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
-    grown = path.read_text("utf-8").rstrip("\n") + "\n" + added
-    if path == registry.DEFAULT:
-        path = settings.home / "feeds.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    candidate = path.with_suffix(".new")
-    candidate.write_text(grown, "utf-8")
-    try:
-        registry.load(candidate)
-    except registry.RegistryError as error:
-        candidate.unlink()
-        raise click.ClickException(str(error).replace(candidate.name, path.name)) from error
-    candidate.replace(path)
-    click.echo(f"{feed_id} is in {path}; the next poll reads it")
-
-
-def _registry(settings: Settings) -> tuple[Feed, ...]:
-    try:
-        return registry.load(registry_path(settings))
-    except registry.RegistryError as error:
-        raise click.ClickException(str(error)) from error
+for command in (add, import_feeds, export):
+    feeds.add_command(command)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.feeds.rhythm import is_silent, learn, until
-from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, ParsedFeed, Validators
+from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -82,9 +82,8 @@ def next_state(
             reason=None,
             detail=_GAP if missed else None,
             last_body_at=now,
-            last_new_at=now
-            if decision.counts["article"] + decision.counts["revision"]
-            else state.last_new_at,
+            last_new_at=now if news else state.last_new_at,
+            hints=parsed.hints,
             rhythm=learn(state.rhythm, _appeared(decision, now)),
             oldest_at=min(_dates(parsed), default=None),
             gaps=state.gaps + missed,
@@ -106,7 +105,7 @@ def next_state(
         interval=interval,
         last_success_at=now,
         silent_since=polled.rhythm.last if is_silent(polled.rhythm, now) else None,
-        next_poll_at=now + interval,
+        next_poll_at=_welcome(now, interval, polled.hints, fetched.fresh_for, bounds),
     )
 
 
@@ -151,6 +150,24 @@ def is_our_outage(results: Iterable[Fetched]) -> bool:
         if fetched.reason not in ("connect", "timeout"):
             reached.add(host)
     return len(hosts) >= 3 and not reached
+
+
+def _welcome(
+    now: datetime, interval: timedelta, hints: Hints, fresh_for: float | None, bounds: Bounds
+) -> datetime:
+    """When a feed is polled again: after the interval, or later where it or its server asks for that.
+
+    No hint moves a poll beyond the ceiling, skipped hours and days not beyond `LONGEST_PATIENCE`: where all
+    until then are skipped, none is.
+    """
+    fresh = timedelta(seconds=min(fresh_for or 0.0, bounds.ceiling.total_seconds()))
+    due = now + max(interval, min(max(hints.ttl or timedelta(0), fresh), bounds.ceiling))
+    moment = due
+    while moment.hour in hints.skip_hours or moment.weekday() in hints.skip_days:
+        moment = moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        if moment > now + LONGEST_PATIENCE:
+            return due
+    return moment
 
 
 def _failed(

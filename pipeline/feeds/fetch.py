@@ -9,7 +9,6 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterable, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from ssl import SSLContext
 import httpcore
 from msgspec import Struct
 
+from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
 from pipeline.feeds.guard import GuardedBackend, RefusedAddressError
 from pipeline.feeds.values import Feed, Fetched, Validators
@@ -147,12 +147,14 @@ def _body_outcome(url: str, headers: dict[str, str], body: bytes, asked: Validat
             last_modified=_validator(headers.get("last-modified")),
             body_hash=body_hash,
         ),
+        fresh_for=hints.fresh_for(headers, datetime.now(UTC)),
     )
 
 
 def _bodiless_outcome(url: str, status: int, headers: dict[str, str], asked: Validators) -> Fetched:
     if status == HTTPStatus.NOT_MODIFIED and (asked.etag or asked.last_modified):
-        return Fetched(kind="not-modified", url=url, status=status, validators=asked)
+        fresh_for = hints.fresh_for(headers, datetime.now(UTC))
+        return Fetched(kind="not-modified", url=url, status=status, validators=asked, fresh_for=fresh_for)
     if status == HTTPStatus.GONE:
         return Fetched(
             kind="gone", url=url, status=status, detail=f"{url} is gone for good, says its server (410)"
@@ -167,7 +169,7 @@ def _bodiless_outcome(url: str, status: int, headers: dict[str, str], asked: Val
         status=status,
         reason=f"http-{status}",
         detail=f"{url} answered {phrase}",
-        retry_after=_retry_after(headers.get("retry-after", "")),
+        retry_after=hints.retry_after(headers.get("retry-after", ""), datetime.now(UTC)),
     )
 
 
@@ -175,16 +177,6 @@ def _validator(value: str | None) -> str | None:
     """A validator that can be sent back, or None."""
     good = value is not None and len(value) <= _MAX_VALIDATOR and value.isascii() and value.isprintable()
     return value if good else None
-
-
-def _retry_after(value: str) -> float | None:
-    """The seconds of a `Retry-After` header, which holds a number or a date."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a zone
-        return None
 
 
 async def _read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import feedparser
 
-from pipeline.feeds import jsonfeed, sitemap, text
+from pipeline.feeds import hints, jsonfeed, sitemap, text
 from pipeline.feeds.charset import decode
 from pipeline.feeds.dates import published
 from pipeline.feeds.values import Entry, ParsedFeed
@@ -87,7 +87,9 @@ def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
         site=_join(url, link) if link else "",
         format=result.version,
         title=_text(result.feed, "title", text.MAX_TITLE),
+        language=str(result.feed.get("language") or ""),
         entries=entries,
+        hints=hints.of_channel(encoded, str(result.feed.get("ttl") or "")),
     )
 
 

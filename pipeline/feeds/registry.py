@@ -1,9 +1,14 @@
-"""The registry: `feeds.yaml` as values, checked strictly, every mistake named with its line.
+"""The registry: `feeds.yaml` as values, checked strictly, every mistake named with its line; and its growth.
 
 A registry is a list of mappings with the fields of `Feed`. The one beside this module is the default.
 """
 
+import re
+from collections.abc import Container, Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -47,6 +52,66 @@ def load(path: Path = DEFAULT) -> tuple[Feed, ...]:
     if mistakes:
         raise RegistryError("\n".join(mistakes))
     return tuple(feeds)
+
+
+def grow(path: Path, feeds: Iterable[Feed], source: Path) -> None:
+    """Write to `path` what is in `source`, to the letter, with `feeds` at its end: all of it or nothing.
+
+    Raises RegistryError where the whole is no registry.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    candidate = path.with_suffix(".new")
+    candidate.write_text(source.read_text("utf-8").rstrip("\n") + "\n" + as_yaml(feeds), "utf-8")
+    try:
+        load(candidate)
+    except RegistryError as error:
+        candidate.unlink()
+        raise RegistryError(str(error).replace(candidate.name, path.name)) from error
+    candidate.replace(path)
+
+
+def as_yaml(feeds: Iterable[Feed]) -> str:
+    """Feeds as a registry has them, without fields that are empty."""
+    entries = [{k: v for k, v in msgspec.to_builtins(f, order="deterministic").items() if v} for f in feeds]
+    return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True))
+
+
+def renamed(feeds: Iterable[Feed], stored: Iterable[Feed]) -> dict[str, str]:
+    """The new ids, by the old, of feeds that are `stored` under an id which the registry no longer has.
+
+    A feed is known by its address. Of several old ids the first in `stored` counts.
+    """
+    feeds, stored = tuple(feeds), tuple(stored)
+    kept, old_ids = {f.id for f in feeds}, {f.id for f in stored}
+    new = {canonical(f.url): f.id for f in feeds if f.id not in old_ids} if kept - old_ids else {}
+    found: dict[str, str] = {}
+    for feed in stored:
+        if new and feed.id not in kept and (now := new.pop(canonical(feed.url), None)) is not None:
+            found[feed.id] = now
+    return found
+
+
+def checked(fields: Mapping[str, Any]) -> Feed:
+    """A feed of these fields. Raises RegistryError that names the field which is wrong."""
+    try:
+        feed = msgspec.convert(dict(fields), Feed)
+        canonical(feed.url)
+    except ValueError as error:
+        raise RegistryError(f"{fields.get('id')}: {error}") from error
+    return feed
+
+
+def free_id(address: str, taken: Container[str]) -> str:
+    """An id for a feed of the site at `address` that is not `taken`: what people call the site."""
+    host = urlsplit(address).hostname or ""
+    name = _SUFFIX.sub("", _PREFIX.sub("", host))
+    name = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:60].rstrip("-") or "feed"
+    return next(i for i in chain([name], (f"{name}-{n}" for n in count(2))) if i not in taken)
+
+
+# What stands before and behind a site's own name. A name of its own must remain.
+_PREFIX = re.compile(r"^(?:(?:www|m|feeds?|rss|blogs?|news)\.)+(?=[^.]+\.[^.])")
+_SUFFIX = re.compile(r"(?<=[^.])(?:\.(?:com?|org|net|ac|gov|edu|ne|or|gr))?\.[a-z][a-z0-9-]+$")
 
 
 class _Mistake(Exception):  # noqa: N818 - an operator's mistake, not an error that leaves this module

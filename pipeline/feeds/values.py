@@ -74,14 +74,24 @@ class Rhythm(Value, frozen=True, kw_only=True):
     hours: tuple[float, ...] = (0.0,) * 24
 
 
+class Hints(Value, frozen=True, kw_only=True):
+    """How often a feed itself wants to be polled: RSS `ttl`, and the hours (0 to 23, UTC) and days of the
+    week (Monday is 0) in which it does not.
+    """
+
+    ttl: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
 class FeedState(Value, frozen=True, kw_only=True):
     """Where a feed stands. `cadence.next_state` is the only place that makes a new one.
 
     `next_poll_at` is None for a feed that is never polled again. `failures` counts consecutive ones.
     `reason` is a short code (`http-404`, `timeout`, `not-a-feed`), `detail` the same in words for an
-    operator. `silent_since` is set while the feed answers and posts nothing for longer than its rhythm
-    explains. `oldest_at` is the oldest dated entry of the last document; `gaps` counts the documents that did
-    not reach back to the one before.
+    operator. `hints` are those of its last document. `silent_since` is set while the feed answers and posts
+    nothing for longer than its rhythm explains. `oldest_at` is the oldest dated entry of the last document;
+    `gaps` counts the documents that did not reach back to the one before.
     """
 
     feed_id: Id
@@ -89,6 +99,7 @@ class FeedState(Value, frozen=True, kw_only=True):
     reason: str | None = None
     detail: str | None = None
     validators: Validators = Validators()
+    hints: Hints = Hints()
     interval: timedelta | None = None
     failures: int = 0
     last_attempt_at: datetime | None = None
@@ -119,7 +130,8 @@ class Fetched(Value, frozen=True, kw_only=True):
 
     `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
     `gone` is 410; `failed` has a reason and a detail. `url` is the address that answered, after redirects.
-    `validators` are to be remembered once the body's articles are acknowledged. `retry_after` is in seconds.
+    `validators` are to be remembered once the body's articles are acknowledged. In seconds: `retry_after` and
+    `fresh_for`, how long the server says that nothing will change.
     """
 
     kind: FetchKind
@@ -131,6 +143,7 @@ class Fetched(Value, frozen=True, kw_only=True):
     reason: str | None = None
     detail: str | None = None
     retry_after: float | None = None
+    fresh_for: float | None = None
 
 
 class Entry(Value, frozen=True, kw_only=True):
@@ -154,14 +167,17 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     """A document as parsed. `entries` has one value for each entry of the document, in its order.
 
     `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
-    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of.
+    for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of; `language`
+    is what the feed says it is in, as given.
     """
 
     base: str
     site: str = ""
     format: str = ""
     title: str = ""
+    language: str = ""
     entries: tuple[Entry, ...] = ()
+    hints: Hints = Hints()
     problem: str | None = None
     detail: str | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, text, update
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, upsert
@@ -32,6 +32,43 @@ class Poll:
     def entries(self) -> int:
         """Entries of the document."""
         return self.articles + self.revisions + self.sightings + self.unchanged + len(self.rejects)
+
+
+def stored(tx: Connection) -> list[Feed]:
+    """Every feed that was ever registered, those that were taken out last, the latest of them first."""
+    row = FeedRow
+    found = tx.scalars(select(row.feed).order_by(row.removed_at.desc().nulls_first(), row.feed_id))
+    return [msgspec.convert(feed, Feed) for feed in found]
+
+
+def rename(tx: Connection, old: str, new: str) -> None:
+    """Give a feed's state, its polls and what it is remembered to carry and own to another id.
+
+    Without that, each of its articles would be a sighting of the new id, and corrections by the feed itself
+    would be those of a stranger. Published articles and sightings keep the id they were published with. A
+    poll of the old id that is under way loses its lease, and so publishes nothing.
+    """
+    serialise_publishing(tx)
+    for statement in _RENAME:
+        tx.execute(text(statement), {"old": old, "new": new})
+
+
+_RENAME = (
+    """
+    UPDATE feeds SET feed_id = :new, leased_by = NULL, leased_until = NULL,
+        state = state || jsonb_build_object('feed_id', CAST(:new AS text))
+    WHERE feed_id = :old
+    """,
+    "UPDATE polls SET feed_id = :new WHERE feed_id = :old",
+    """
+    UPDATE known_articles SET known = known
+        || jsonb_build_object('carriers',
+            ((known->'carriers') - CAST(:old AS text)) || jsonb_build_array(CAST(:new AS text)))
+        || CASE known->>'owner' WHEN :old
+            THEN jsonb_build_object('owner', CAST(:new AS text)) ELSE '{}' END
+    WHERE jsonb_exists(known->'carriers', :old)
+    """,
+)
 
 
 def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:

@@ -95,6 +95,9 @@ class Poller:
             raise ValueError(f"no such feed: {', '.join(unknown)}; `racewire feeds list` shows them all")
         try:
             with self._engine.begin() as tx:
+                for old, new in registry.renamed(self._feeds, memory.stored(tx)).items():
+                    memory.rename(tx, old, new)
+                    log.info("%s is called %s now", old, new)
                 memory.sync_registry(tx, self._feeds)
                 due = memory.count_due(tx)
         except DBAPIError as error:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from pipeline.assets import classifier as real_classifier
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.consumer import ConsumerLoop
+from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.values import Feed
@@ -100,6 +102,50 @@ def test_an_edit_taken_back_is_news_again_and_another_address_is_asked_afresh(
     assert len(set(ids)) == len(ids) == 3
     server.documents["/b"] = server.documents["/a"]
     assert poll_all(poller(world, [feed(server, "a", "/b")]))["unchanged"] == 1  # due at once, no validators
+
+
+def test_a_feed_taken_out_is_shown_as_removed_and_keeps_its_articles(
+    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        server.documents[f"/{name}"] = (rss((f"/{name}", "One", "t")), "text/xml")
+    poll_all(poller(world, [feed(server, name, f"/{name}") for name in ("a", "b")]))
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT count(*) FROM assessments") == 2, 60)
+    poll_all(poller(world, [feed(server, "b", "/b")]))
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    listed = CliRunner().invoke(racewire, ["feeds", "list", "--json"])
+    shown = [(f["feed"]["id"], bool(f["removed_at"]), f["articles"]) for f in json.loads(listed.output)]
+    assert shown == [("b", False, 1), ("a", True, 1)]
+    table = CliRunner().invoke(racewire, ["feeds", "list"]).output
+    assert [("removed" in line) for line in table.splitlines() if "│ en" in line] == [False, True]
+    assert poll_all(poller(world, [feed(server, n, f"/{n}") for n in ("a", "b")]), ["a"])["entries"] == 0
+
+
+def test_a_renamed_feed_keeps_its_history(world: World, server: FeedServer) -> None:
+    server.documents["/a"] = (rss(("/1", "One", "t"), ("/2", "Two", "t")), "text/xml")
+    server.documents["/c"] = (rss(("/1", "One", "t")), "text/xml")
+    other = feed(server, "other", "/c", rank=9)
+    poll_all(poller(world, [feed(server, "zebra", "/a"), other]))
+    # An id that would lose a tie, so that only the memory can make it the owner.
+    renamed = [feed(server, "ant", "/a"), other]
+    assert poll_all(poller(world, renamed))["feeds"] == 0  # not due: nothing is asked again
+    assert world.scalar("SELECT string_agg(feed_id, ' ' ORDER BY feed_id) FROM feeds") == "ant other"
+    assert world.scalar("SELECT count(*) FROM feeds WHERE removed_at IS NOT NULL") == 0
+    assert poll_all(poller(world, renamed), ["ant"])["entries"] == 0  # its validators hold: 304
+    server.documents["/a"] = (rss(("/1", "Uno", "t"), ("/2", "Two", "t")), "text/xml")
+    after = poll_all(poller(world, renamed), ["ant"])
+    assert (after["articles"], after["sightings"], after["revisions"], after["unchanged"]) == (0, 0, 1, 1)
+    assert world.scalar("SELECT count(*) FROM polls WHERE feed_id = 'zebra'") == 0
+    assert world.scalar("SELECT count(*) FROM known_articles WHERE known->>'owner' = 'ant'") == 2
+    carriers = (
+        "SELECT string_agg(c, ' ' ORDER BY c) "
+        "FROM known_articles, jsonb_array_elements_text(known->'carriers') c"
+    )
+    assert world.scalar(carriers) == "ant ant other"
+    back = poll_all(poller(world, [feed(server, "zebra", "/a"), other]), ["zebra"])
+    assert back["entries"] == 0  # and back again
 
 
 def test_two_polls_at_once_publish_nothing_twice(world: World, server: FeedServer) -> None:

@@ -1,6 +1,7 @@
 """What a feed does next."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec import convert, to_builtins
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
 from pipeline.feeds.decide import decide
-from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, ParsedFeed, Validators
+from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, Hints, ParsedFeed, Validators
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
 
 BOUNDS = Bounds(floor=timedelta(minutes=10), start=timedelta(hours=1), ceiling=timedelta(hours=8))
@@ -191,3 +192,46 @@ def test_an_outage_is_ours_when_no_host_of_several_is_reached() -> None:
     assert not is_our_outage([*hosts, replace(FAILED, url="https://d.example/feed")])
     assert not is_our_outage([_unreachable("a.example")] * 5)
     assert not is_our_outage([replace(host, reason="refused-address") for host in hosts])
+
+
+@pytest.mark.parametrize(
+    ("ttl", "fresh_for", "wait"),
+    [
+        (None, 60.0, timedelta(minutes=90)),  # sooner than it is worth: the interval counts
+        (timedelta(minutes=1), None, timedelta(minutes=90)),
+        (None, 7200.0, timedelta(hours=2)),
+        (timedelta(hours=3), 7200.0, timedelta(hours=3)),
+        (timedelta(days=9), None, BOUNDS.ceiling),
+        (None, float("inf"), BOUNDS.ceiling),
+    ],
+)
+def test_hints_lengthen_the_wait_but_park_no_feed(
+    ttl: timedelta | None, fresh_for: float | None, wait: timedelta
+) -> None:
+    state = step(NEW, replace(OK, fresh_for=fresh_for), replace(PARSED, hints=Hints(ttl=ttl)))
+    assert (state.next_poll_at, state.interval) == (NOW + wait, timedelta(minutes=90))
+
+
+def test_a_feeds_own_hints_outlive_an_answer_without_a_body() -> None:
+    state = step(NEW, OK, replace(PARSED, hints=Hints(ttl=timedelta(hours=7))))
+    assert step(state, NOT_MODIFIED).next_poll_at == NOW + timedelta(hours=7)
+    assert step(state, OK, PARSED).next_poll_at == NOW + timedelta(minutes=135)
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "expected"),
+    [
+        ({13}, (), NOW.replace(hour=14)),  # due at 13:30 on a Tuesday
+        ({13, 14, 15}, (), NOW.replace(hour=16)),
+        ((), {1}, (NOW + timedelta(days=1)).replace(hour=0)),
+        ({0, 1}, {1}, (NOW + timedelta(days=1)).replace(hour=2)),
+        (range(24), (), NOW + timedelta(minutes=90)),  # all are skipped: none is
+        ((), range(7), NOW + timedelta(minutes=90)),
+        ((), {1, 2, 3}, NOW + timedelta(minutes=90)),
+    ],
+)
+def test_hours_and_days_that_a_feed_wants_skipped(
+    hours: Iterable[int], days: Iterable[int], expected: datetime
+) -> None:
+    hints = Hints(skip_hours=frozenset(hours), skip_days=frozenset(days))
+    assert step(NEW, OK, replace(PARSED, hints=hints)).next_poll_at == expected

@@ -113,6 +113,14 @@ def test_retry_after_is_seconds_or_a_date(server: LyingServer, header: str, expe
     assert fetch(server.url("/feed")).retry_after == expected
 
 
+def test_an_answer_says_how_long_it_is_fresh_with_a_body_or_without(server: LyingServer) -> None:
+    server.answers["/feed"] = http(body=BODY, Cache_Control="max-age=900", ETag='"1"')
+    fetched = fetch(server.url("/feed"))
+    assert (fetched.kind, fetched.fresh_for) == ("ok", 900)
+    server.answers["/feed"] = http(304, Cache_Control="max-age=800")
+    assert fetch(server.url("/feed"), fetched.validators).fresh_for == 800
+
+
 def test_redirects_are_followed_to_where_the_document_is(server: LyingServer) -> None:
     server.answers |= {"/feed": http(301, Location="/moved?a=b#c"), "/moved?a=b": http(body=BODY)}
     fetched = fetch(server.url("/feed"))

@@ -4,8 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
-from pipeline.feeds.registry import RegistryError, load
+from pipeline.feeds.registry import RegistryError, checked, free_id, grow, load, renamed
+from tests.unit.feeds.feed_factory import a_feed
 
 FEED = """\
 - id: {}
@@ -80,3 +82,59 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
 def test_a_missing_registry_is_named(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"nowhere\.yaml"):
         load(tmp_path / "nowhere.yaml")
+
+
+def test_a_registry_grows_and_stays_as_its_owner_wrote_it(tmp_path: Path) -> None:
+    source, path = tmp_path / "theirs.yaml", tmp_path / "mine" / "feeds.yaml"
+    source.write_text("# my feeds\n\n" + GOOD + "\n# the end\n")
+    added = [
+        a_feed("one"),
+        checked({**to_builtins(a_feed("two")), "title": "zwei: Ü", "allow_hosts": ["b", "a"]}),
+    ]
+    grow(path, added, source)
+    assert path.read_text().startswith(source.read_text())
+    assert load(path) == (*load(source), *added)
+    assert "allow_hosts: []" not in path.read_text()
+    before = path.read_text()
+    with pytest.raises(RegistryError, match=rf"{path}:\d+: the id one is taken"):
+        grow(path, [a_feed("one", url="https://elsewhere.example/")], path)
+    assert path.read_text() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"id": "No Id"}, "id"), ({"rank": 0}, "rank"), ({"url": "https://[bad"}, "no address")],
+)
+def test_a_feed_is_checked_before_it_is_written(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(RegistryError, match=words):
+        checked({**to_builtins(a_feed()), **fields})
+
+
+def test_a_feed_is_renamed_where_its_address_stays_and_its_id_goes() -> None:
+    here, twice = "https://a.example/feed", "http://www.a.example/feed/"
+    old, new, other = a_feed("old", url=here), a_feed("new", url=twice), a_feed("other")
+    assert renamed([new, other], [old, other]) == {"old": "new"}
+    assert renamed([new], [old, a_feed("older", url=here)]) == {"old": "new"}
+    assert renamed([new, other], [other]) == {}  # a new feed
+    assert renamed([other], [old, other]) == {}  # one taken out
+    assert renamed([new], [old, new]) == {}  # both ids have a history of their own
+    assert renamed([a_feed("old", url="https://b.example/")], [old]) == {}  # one that moved
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://www.heise.de/security/rss", "heise"),
+        ("https://feeds.bbci.co.uk/news/rss.xml", "bbci"),
+        ("https://the-decoder.com", "the-decoder"),
+        ("https://ai.meta.com/blog", "ai-meta"),
+        ("http://127.0.0.1:80/feed", "127-0-0-1"),
+        ("https://xn--mller-kva.example/", "xn-mller-kva"),
+        ("not an address", "feed"),
+        ("https://paper.example/", "paper-3"),
+    ],
+)
+def test_a_free_id_is_what_people_call_the_site(address: str, name: str) -> None:
+    assert free_id(address, {"paper", "paper-2"}) == name
+    assert checked({**to_builtins(a_feed()), "id": name}).id == name
