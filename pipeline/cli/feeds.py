@@ -9,6 +9,7 @@ from pipeline import settings as configuration
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
 from pipeline.cli.registering import add, export, import_feeds, registered
 from pipeline.feeds.explain import explain
+from pipeline.feeds.health import complaint
 from pipeline.store import queries
 from pipeline.workers.poller import limits
 
@@ -29,7 +30,19 @@ def list_feeds(as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        ("id", "lang", "kind", "rank", "status", "last success", "next poll", "articles", "core", "detail"),
+        (
+            "id",
+            "lang",
+            "kind",
+            "rank",
+            "status",
+            "last success",
+            "next poll",
+            "silent since",
+            "articles",
+            "core",
+            "detail",
+        ),
         [
             (
                 f.feed.id,
@@ -39,6 +52,7 @@ def list_feeds(as_json: bool) -> None:
                 "removed" if f.removed_at else f.state.status,
                 f.state.last_success_at and f"{f.state.last_success_at:%m-%d %H:%M}",
                 f.state.next_poll_at and f"{f.state.next_poll_at:%m-%d %H:%M}",
+                f.state.silent_since and f"{f.state.silent_since:%m-%d %H:%M}",
                 f.articles,
                 f.core,
                 f.state.detail,
@@ -47,6 +61,28 @@ def list_feeds(as_json: bool) -> None:
         ],
         "No feeds yet: the first poll reads the registry.",
     )
+
+
+@feeds.command(name="check")
+@as_json
+@plain_errors
+def check(as_json: bool) -> None:
+    """Tell which feeds are dead, blocked, no feed, silent or useless; exit code 1 if any is."""
+    with reading() as tx:
+        found = [
+            wrong
+            for f in queries.feeds(tx)
+            if f.removed_at is None
+            and (wrong := complaint(f.state, articles=f.articles, core=f.core)) is not None
+        ]
+    if as_json:
+        print_json(found)
+    for wrong in () if as_json else found:
+        shown = "".join(filter(str.isprintable, wrong.why))  # servers have a hand in it
+        click.echo(f"{wrong.feed_id} is {wrong.trouble}: {shown}")
+    if not found and not as_json:
+        click.echo("No feed needs attention.")
+    sys.exit(1 if found else 0)
 
 
 @feeds.command(name="try")

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.feeds.address import host_of
-from pipeline.feeds.values import Decision, FeedState, Fetched, Hints, ParsedFeed, Validators
+from pipeline.feeds.rhythm import is_silent, learn, until
+from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -29,6 +30,14 @@ LONGEST_PATIENCE = timedelta(days=2)
 # Failing feeds come back from what looks like death (mediacloud/rss-fetcher raised its limit from 4 to 30):
 # they are asked ever more seldom, but always at least this often.
 LONGEST_BACKOFF = timedelta(days=1)
+
+# A feed whose rhythm is known is polled when half an article is to be expected.
+_NEWS_A_POLL = 0.5
+
+_BLOCKED = frozenset({"http-401", "http-403", "http-451", "challenge"})
+_NOT_A_FEED = frozenset({"html", "not-a-feed", "empty-body", "sitemap-index", "sitemap-without-news"})
+
+_GAP = "its oldest entry is newer than all seen before: entries may have been lost in between"
 
 
 def next_state(
@@ -67,31 +76,37 @@ def next_state(
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
 
     if parsed is not None and decision is not None:
-        news = decision.counts["article"] + decision.counts["revision"]
+        news = decision.counts["article"] + decision.counts["revision"] > 0
+        missed = _reaches_not_back(state, parsed, decision)
         polled = replace(
             polled,
             status="ok" if parsed.entries else "empty",
             reason=None,
-            detail=None,
+            detail=_GAP if missed else None,
             last_body_at=now,
             last_new_at=now if news else state.last_new_at,
             hints=parsed.hints,
+            rhythm=learn(state.rhythm, _appeared(decision, now)),
+            oldest_at=min(_dates(parsed), default=None),
+            gaps=state.gaps + missed,
         )
     elif state.status not in ("ok", "empty"):
         # Nothing new does not make a failed feed healthy: only a body that is a feed does.
         return _failed(polled, state.reason, state.detail, None, now, bounds)
     else:
-        news = 0
+        news = False
+        # What was said of the last document has been read by now.
+        polled = replace(polled, detail=None)
         if fetched.kind == "unchanged":
             polled = replace(polled, last_body_at=now)
-    interval = state.interval or bounds.start
-    interval = max(bounds.floor, min(interval / 2 if news else interval * 1.5, bounds.ceiling))
+    interval = _interval(polled, news, now, bounds)
     return replace(
         polled,
         failures=0,
         validators=fetched.validators,
         interval=interval,
         last_success_at=now,
+        silent_since=polled.rhythm.last if is_silent(polled.rhythm, now) else None,
         next_poll_at=_welcome(now, interval, polled.hints, fetched.fresh_for, bounds),
     )
 
@@ -101,6 +116,38 @@ def patience(fetched: Fetched) -> timedelta | None:
     if fetched.retry_after is None:
         return None
     return timedelta(seconds=min(fetched.retry_after, LONGEST_PATIENCE.total_seconds()))
+
+
+def _appeared(decision: Decision, now: datetime) -> list[datetime]:
+    """When what is new in this feed appeared, also what others carried before."""
+    found = [o.article for o in decision.outcomes if o.article is not None and o.kind != "revision"]
+    return [a.published_at if a.published_precision == "second" else now for a in found]
+
+
+def _dates(parsed: ParsedFeed) -> list[datetime]:
+    return [e.published for e in parsed.entries if e.published is not None and e.precision == "second"]
+
+
+def _reaches_not_back(state: FeedState, parsed: ParsedFeed, decision: Decision) -> bool:
+    """Whether entries may have come and gone between the document before and this one: all of it is new."""
+    seen = decision.counts["unchanged"] + decision.counts["revision"]
+    if state.rhythm.last is None or seen or not decision.messages:
+        return False
+    # A feed that changed its addresses is new to the last entry and yet reaches back.
+    dates = _dates(parsed)
+    return not dates or min(dates) > state.rhythm.last
+
+
+def _interval(state: FeedState, news: bool, now: datetime, bounds: Bounds) -> timedelta:
+    """The time to the next poll of a healthy feed."""
+    learned = until(state.rhythm, now, _NEWS_A_POLL, bounds.ceiling)
+    if learned is None:  # a feed that is not known yet: sooner with news, later without
+        before = state.interval or bounds.start
+        learned = before / 2 if news else before * 1.5
+    if state.oldest_at is not None:
+        # A document that holds three hours is gone in three: twice in its span, so that none is missed.
+        learned = min(learned, (now - state.oldest_at) / 2)
+    return max(bounds.floor, min(learned, bounds.ceiling))
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:
@@ -147,6 +194,11 @@ def _failed(
     # that a feed dead for years does not overflow.
     wait = min(bounds.floor * 2 ** min(failures, 20), max(bounds.ceiling, LONGEST_BACKOFF))
     wait = max(wait, asked or wait)
+    status: FeedStatus = "failing"
+    if reason in _BLOCKED:
+        status = "blocked"
+    elif reason in _NOT_A_FEED:
+        status = "not-a-feed"
     return replace(
-        state, status="failing", reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
+        state, status=status, reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
     )

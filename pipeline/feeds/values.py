@@ -13,9 +13,10 @@ from schemas.messages import Article, FeedRef, Id, Language
 
 FeedKind = Literal["press", "lab", "research", "community"]
 
-FeedStatus = Literal["new", "ok", "empty", "failing", "gone"]
+FeedStatus = Literal["new", "ok", "empty", "failing", "blocked", "not-a-feed", "gone"]
 """`new`: never polled. `ok`: the last document had entries. `empty`: it was a feed without any. `failing`: no
-feed was had, for the reason in `FeedState.reason`. `gone`: the server said 410, polled no more.
+document was had, for the reason in `FeedState.reason`. `blocked`: the server keeps it from us. `not-a-feed`:
+it sent something else. `gone`: the server said 410, polled no more. Nothing new leaves the status as it is.
 """
 
 FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed", "held"]
@@ -60,6 +61,19 @@ class Validators(Value, frozen=True, kw_only=True):
     body_hash: str | None = None
 
 
+class Rhythm(Value, frozen=True, kw_only=True):
+    """When a feed posts, as `rhythm.learn` has learned it: faded counts of events by weekday and hour (UTC).
+
+    `exposure` is the time in which the `events` came, in hours of the feed's own clock; `last` is the newest.
+    """
+
+    last: datetime | None = None
+    events: float = 0.0
+    exposure: float = 0.0
+    weekdays: tuple[float, ...] = (0.0,) * 7
+    hours: tuple[float, ...] = (0.0,) * 24
+
+
 class Hints(Value, frozen=True, kw_only=True):
     """How often a feed itself wants to be polled: RSS `ttl`, and the hours (0 to 23, UTC) and days of the
     week (Monday is 0) in which it does not.
@@ -75,7 +89,9 @@ class FeedState(Value, frozen=True, kw_only=True):
 
     `next_poll_at` is None for a feed that is never polled again. `failures` counts consecutive ones.
     `reason` is a short code (`http-404`, `timeout`, `not-a-feed`), `detail` the same in words for an
-    operator. `hints` are those of its last document.
+    operator. `hints` are those of its last document. `silent_since` is set while the feed answers and posts
+    nothing for longer than its rhythm explains. `oldest_at` is the oldest dated entry of the last document;
+    `gaps` counts the documents that did not reach back to the one before.
     """
 
     feed_id: Id
@@ -90,6 +106,10 @@ class FeedState(Value, frozen=True, kw_only=True):
     last_success_at: datetime | None = None
     last_new_at: datetime | None = None
     last_body_at: datetime | None = None
+    rhythm: Rhythm = Rhythm()
+    silent_since: datetime | None = None
+    oldest_at: datetime | None = None
+    gaps: int = 0
     next_poll_at: datetime | None = None
 
     def conditions(self, now: datetime) -> Validators:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
@@ -59,7 +60,11 @@ def test_a_good_poll_keeps_validators_and_clears_failures() -> None:
     ("fetched", "parsed", "status", "reason"),
     [
         (FAILED, None, "failing", "http-503"),
-        (OK, HTML, "failing", "html"),
+        (OK, HTML, "not-a-feed", "html"),
+        (OK, replace(HTML, problem="challenge"), "blocked", "challenge"),
+        (OK, replace(HTML, problem="sitemap-index"), "not-a-feed", "sitemap-index"),
+        (OK, replace(HTML, problem="entities"), "failing", "entities"),
+        (replace(FAILED, status=403, reason="http-403"), None, "blocked", "http-403"),
         (OK, ParsedFeed(base=URL, format="rss20"), "empty", None),
         (OK, PARSED, "ok", None),
         (NOT_MODIFIED, None, "ok", None),
@@ -121,6 +126,57 @@ def test_a_feed_that_was_not_asked_waits_and_is_otherwise_as_it_was() -> None:
     assert step(HEALTHY, held) == replace(HEALTHY, next_poll_at=NOW + timedelta(hours=2))
     assert step(HEALTHY, replace(held, retry_after=10.0**9)).next_poll_at == NOW + LONGEST_PATIENCE
     assert step(HEALTHY, replace(held, retry_after=None)).next_poll_at == NOW + BOUNDS.floor
+
+
+def _document(*hours_ago: float, old: int = 0) -> tuple[ParsedFeed, Decision]:
+    """A dated document of which all entries but the last `old` are new."""
+    dates = [NOW - timedelta(hours=h) for h in hours_ago]
+    entries = tuple(Entry(title="t", published=date, precision="second") for date in dates)
+    candidates = [
+        replace(a_candidate(url=f"https://paper.example/{n}", published=date), position=n)
+        for n, date in enumerate(dates)
+    ]
+    known = {k.article_id: k for k in decide(a_feed(), candidates[len(dates) - old :], {}).memory}
+    return ParsedFeed(base=URL, format="rss20", entries=entries), decide(a_feed(), candidates, known)
+
+
+def test_a_document_that_does_not_reach_back_to_the_one_before_is_a_gap() -> None:
+    first = step(NEW, OK, *_document(20, 30))
+    assert (first.gaps, first.detail, first.rhythm.last) == (0, None, NOW - timedelta(hours=20))
+    gap = step(first, OK, *_document(0.1, 0.4))
+    assert gap.gaps == 1
+    assert gap.detail is not None
+    assert gap.interval == timedelta(minutes=12)  # half of what the document holds
+    assert step(gap, NOT_MODIFIED).detail is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _document(1, 2, old=1),  # an entry that was there before
+        _document(1, 25),  # new addresses for old entries
+        (ParsedFeed(base=URL, format="rss20"), NOTHING),
+    ],
+)
+def test_a_document_that_reaches_back_is_no_gap(document: tuple[ParsedFeed, Decision]) -> None:
+    assert step(step(NEW, OK, *_document(20, 30)), OK, *document).gaps == 0
+
+
+def test_a_feed_that_answers_and_has_gone_quiet_is_silent_until_it_posts() -> None:
+    daily = step(NEW, OK, *_document(*(24.0 * day for day in range(10, 40))))
+    assert daily.silent_since == NOW - timedelta(days=10)
+    assert step(daily, NOT_MODIFIED).silent_since == NOW - timedelta(days=10)
+    assert step(daily, FAILED).silent_since == NOW - timedelta(days=10)
+    posted = step(daily, OK, *_document(0, 240, old=1))
+    assert (posted.silent_since, posted.status) == (None, "ok")
+
+
+def test_states_that_older_versions_wrote_are_read() -> None:
+    older = {"feed_id": "paper", "status": "ok", "interval": "PT1800S", "failures": 0}
+    assert convert(older, FeedState) == FeedState(
+        feed_id="paper", status="ok", interval=timedelta(minutes=30)
+    )
+    assert convert(to_builtins(HEALTHY), FeedState) == HEALTHY
 
 
 def test_only_gone_retires_a_feed() -> None:
