@@ -58,7 +58,7 @@ format: $(READY) ## let ruff mend what it can
 
 lock: ## resolve the dependencies anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command 'make lock' --output-file requirements.lock
+		--quiet --custom-compile-command 'make lock' --output-file requirements.lock
 
 browser: $(READY) ## Chromium for the browser tests, where it is missing and root may install it
 	@command -v chromium chromium-browser google-chrome >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \

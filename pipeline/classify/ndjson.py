@@ -73,7 +73,7 @@ def article(line: bytes) -> Article:
                 "text_source": "content" if given.content else "summary",
                 "language": given.lang or script_language(f"{given.title} {text}"),
                 "published_at": published or _BEFORE_ALL,
-                "published_precision": "time" if published else "unknown",
+                "published_precision": "second" if published else "observed",
                 "observed_at": published or _BEFORE_ALL,
                 "feed": FeedRef(id=feed, kind="press", rank=5),
             },

@@ -35,7 +35,7 @@ def test_order_and_number_hold(shipped: Classifier) -> None:
 def test_content_wins_over_summary_and_defaults_are_stated() -> None:
     found = article(b'{"id": "a", "summary": "short", "content": "the whole text"}')
     assert (found.text, found.text_source) == ("the whole text", "content")
-    assert (found.feed.id, found.language, found.published_precision) == ("unknown", "und", "unknown")
+    assert (found.feed.id, found.language, found.published_precision) == ("unknown", "und", "observed")
 
 
 def test_a_time_without_zone_is_utc() -> None:
