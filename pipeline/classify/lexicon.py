@@ -111,7 +111,7 @@ class Signal(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignalFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """Signals of one theme; `shapes` weighs what is no phrase (see features.py)."""
+    """Signals of one theme; `shapes` weighs what is no phrase (see signals.py)."""
 
     signals: list[Signal] = []
     shapes: dict[str, Weights] = {}

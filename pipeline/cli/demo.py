@@ -18,14 +18,13 @@ from pipeline import stack
 from pipeline.bus.admin import depth
 from pipeline.cli import processes
 from pipeline.cli.common import plain_errors
-from pipeline.cli.stack import supervisor_arguments
 from pipeline.cli.status import lags
 from pipeline.demo import report
 from pipeline.demo.newsroom import Newsroom
 from pipeline.demo.saga import SAGAS, Saga, SagaError, load
 from pipeline.demo.summary import Observed, Summary, TopicState, summarise
 from pipeline.settings import Servers, Settings
-from pipeline.stack import Endpoints, Supervisor
+from pipeline.stack import Endpoints
 from pipeline.store import queries
 from pipeline.store.database import connect
 from schemas.topics import topics
@@ -51,20 +50,12 @@ def demo(once: bool, sagas: Path) -> None:
         raise click.ClickException(str(error)) from error
     with Newsroom(told) as newsroom:
         settings = _settings(newsroom)
-        home, outside, ports = supervisor_arguments(settings)
-        supervisor = Supervisor(
-            home,
-            outside=outside,
-            ports=ports,
-            prepare=lambda found: processes.prepare(settings, found),
-            apps=lambda found: processes.services(settings, found),
-        )
 
         def main(found: Endpoints) -> int:
             missing = _run(newsroom, told, settings, found)
             return int(missing) if once else processes.serve(settings)(found)
 
-        sys.exit(supervisor.run(main))
+        sys.exit(processes.supervisor(settings).run(main))
 
 
 def _settings(newsroom: Newsroom) -> Settings:
@@ -74,9 +65,9 @@ def _settings(newsroom: Newsroom) -> Settings:
     home.mkdir(parents=True, exist_ok=True)
     registry = home / "feeds.yaml"
     registry.write_text(newsroom.feeds_yaml(), encoding="utf-8")
-    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP"):
-        os.environ.pop(f"RACEWIRE_{name}", None)
-    os.environ.pop("PREFECT_API_URL", None)
+    outside = ("RACEWIRE_DATABASE_URL", "RACEWIRE_KAFKA_BOOTSTRAP", "RACEWIRE_SECRETS_DIR")
+    for name in (*outside, "PREFECT_API_URL", "RACEWIRE_PREFECT_API_URL"):
+        os.environ.pop(name, None)
     # The environment, since the worker's flow runs read their settings from there.
     os.environ.update(
         RACEWIRE_HOME=str(home),

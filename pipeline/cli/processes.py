@@ -11,12 +11,25 @@ from contextlib import suppress
 
 from pipeline import settings as configuration
 from pipeline.bus.admin import ensure_topics
+from pipeline.cli.stack import supervisor_arguments
 from pipeline.settings import Settings
-from pipeline.stack import Endpoints, Service, StackError, client_env
+from pipeline.stack import Endpoints, Service, StackError, Supervisor, client_env
 from pipeline.store.database import connect, migrate
 from schemas.topics import topics
 
 RACEWIRE = (sys.executable, "-m", "pipeline.cli")
+
+
+def supervisor(settings: Settings) -> Supervisor:
+    """The servers, and all that runs beside them."""
+    home, outside, ports = supervisor_arguments(settings)
+    return Supervisor(
+        home,
+        outside=outside,
+        ports=ports,
+        prepare=lambda found: prepare(settings, found),
+        apps=lambda found: services(settings, found),
+    )
 
 
 def environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:

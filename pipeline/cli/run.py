@@ -10,8 +10,8 @@ from pipeline import settings as configuration
 from pipeline.bus.admin import ensure_topics
 from pipeline.cli import processes
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, settings_and_servers
-from pipeline.cli.stack import in_background, supervisor_arguments
-from pipeline.stack import Supervisor, client_env, endpoints
+from pipeline.cli.stack import in_background
+from pipeline.stack import client_env, endpoints
 from pipeline.store.database import connect, migrate
 from schemas.topics import topics
 
@@ -22,19 +22,10 @@ from schemas.topics import topics
 def up(detach: bool) -> None:
     """Start everything: servers, flows, workers and pages. Ctrl-C stops it all."""
     settings = processes.with_web_port(configuration.load())
-    home, outside, ports = supervisor_arguments(settings)
     if detach:
-        in_background(home, "up")
+        in_background(settings.home, "up")
         return
-
-    supervisor = Supervisor(
-        home,
-        outside=outside,
-        ports=ports,
-        prepare=lambda found: processes.prepare(settings, found),
-        apps=lambda found: processes.services(settings, found),
-    )
-    sys.exit(supervisor.run(processes.serve(settings)))
+    sys.exit(processes.supervisor(settings).run(processes.serve(settings)))
 
 
 @click.command()
