@@ -32,20 +32,21 @@ class Broker:
         """An admin client. Raises kafka.errors.KafkaError when no broker answers."""
         return KafkaAdminClient(**self.options("admin"))
 
-    def producer(self, client: str) -> Any:
+    def producer(self, client: str, delivery: float = 30.0) -> Any:
         """An idempotent producer that waits for all in-sync replicas.
 
-        Lingering 5 ms fills batches; a record that is not acknowledged within 30 s has failed, which is the
-        caller's to handle: nothing here retries for ever.
+        Lingering 5 ms fills batches; a record that is not acknowledged within `delivery` seconds has failed,
+        which is the caller's to handle: nothing here retries for ever.
         """
+        third = int(delivery * 1000 / 3)
         return KafkaProducer(
             **self.options(client),
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
-            delivery_timeout_ms=30_000,
-            request_timeout_ms=10_000,
-            max_block_ms=10_000,
+            delivery_timeout_ms=3 * third,
+            request_timeout_ms=third,
+            max_block_ms=third,
             max_request_size=8 * 1024 * 1024,
         )
 

@@ -70,11 +70,10 @@ def remove(tx: Connection, seqs: Sequence[int]) -> None:
     tx.execute(delete(OutboxRow).where(OutboxRow.seq.in_(seqs)))
 
 
-def pending_events(tx: Connection, topic: str) -> dict[str, int]:
-    """Event id to row of everything waiting for `topic`."""
+def remove_events(tx: Connection, topic: str, event_ids: Sequence[str]) -> int:
+    """Delete the rows of events that are out on `topic`; how many there were."""
     row = OutboxRow
-    found = tx.execute(select(row.event_id, row.seq).where(row.topic == topic))
-    return dict(found.all())
+    return tx.execute(delete(row).where(row.topic == topic, row.event_id.in_(event_ids))).rowcount
 
 
 def pending_topics(tx: Connection) -> list[str]:

@@ -2,12 +2,15 @@
 
 It deletes a batch's rows and moves the checkpoints of the partitions they went to in one transaction. After
 a crash or a failed send it does not know which rows are out, so it reads the topics from the checkpoints to
-the end and looks for their event ids.
+the end and looks for their event ids. What it has not got rid of when its lease ends it never sends, so that
+two relays send nothing twice; the guards are those of `tests/unit/workers/test_protocol.py`.
 """
 
 import logging
 import threading
 from collections.abc import Iterable
+from itertools import islice
+from time import monotonic, sleep
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -28,6 +31,12 @@ NAME = "relay"
 BATCH = 500  # rows published and deleted together
 IDLE_SECONDS = 1.0  # how long a missed notification delays a row
 
+# From renewing the lease to the last try of a send there are at most these two and the third part of the
+# second, for which a send may wait for metadata: less than the lease lasts.
+BEGIN_SECONDS = 1.5
+DELIVERY_SECONDS = 6.0
+SETTLE_SECONDS = 1.0  # in which a broker works off what it was sent by the relay before
+
 
 class Relay:
     """What the leader does; built anew for every leadership, so that each begins with a recovery."""
@@ -39,7 +48,7 @@ class Relay:
         """Relay until `stop` is set. Raises UnavailableError or LeaseLostError; then recovery is needed."""
         producer = None
         try:
-            producer = self._broker.producer(NAME)
+            producer = self._broker.producer(NAME, DELIVERY_SECONDS)
             self.recover()
             with self._engine.connect() as listening:
                 listening.exec_driver_sql(f"LISTEN {outbox.CHANNEL}")
@@ -61,32 +70,33 @@ class Relay:
         with self._engine.begin() as tx:
             leases.hold(tx, self._lease, LEASE_TTL)
             topics = outbox.pending_topics(tx)
+        if topics:
+            sleep(SETTLE_SECONDS)
         for topic in topics:
             with self._engine.begin() as tx:
                 leases.hold(tx, self._lease, LEASE_TTL)
-                waiting = outbox.pending_events(tx, topic)
                 start = progress.load_checkpoints(tx, topic)
-            out, ends = [], dict[tuple[str, int], int]()
-            for record in read_to_end(self._broker, topic, start):
-                ends[record.topic, record.partition] = record.offset + 1
-                seq = waiting.get(event_id_of(record.headers) or "")
-                if seq is not None:
-                    out.append(seq)
-            with self._engine.begin() as tx:
-                leases.hold(tx, self._lease, LEASE_TTL)
-                outbox.remove(tx, out)
-                progress.save_checkpoints(tx, ends)
-            found += len(out)
+            there = read_to_end(self._broker, topic, start)
+            while records := list(islice(there, BATCH)):
+                ends = {(r.topic, r.partition): r.offset + 1 for r in records}
+                ids = [event_id_of(r.headers) for r in records]
+                with self._engine.begin() as tx:
+                    leases.hold(tx, self._lease, LEASE_TTL)
+                    found += outbox.remove_events(tx, topic, [i for i in ids if i])
+                    progress.save_checkpoints(tx, ends)
         if found:
             log.warning("relay: %d rows were out already and are not sent again", found)
         return found
 
     def _turn(self, producer: Any) -> int:
+        began = monotonic()
         with self._engine.begin() as tx:
             leases.hold(tx, self._lease, LEASE_TTL)
             rows = outbox.take(tx, BATCH)
         if not rows:
             return 0
+        if monotonic() - began > BEGIN_SECONDS:
+            raise leases.LeaseLostError(f"taking {len(rows)} rows took so long that the lease may be gone")
         places = publish(producer, [row.record for row in rows])
         with self._engine.begin() as tx:
             leases.hold(tx, self._lease, LEASE_TTL)

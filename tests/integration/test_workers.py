@@ -1,14 +1,17 @@
 """The workers on a real Kafka and Postgres: nothing lost, nothing doubled, nothing stuck."""
 
+import threading
 from collections import Counter
+from datetime import timedelta
+from itertools import count
 
 import msgspec
 import pytest
 from sqlalchemy import text
 
 from pipeline.bus.consumer import ConsumerLoop
-from pipeline.store import dead_letters
-from pipeline.workers import classifier, storyteller
+from pipeline.store import dead_letters, leases, outbox
+from pipeline.workers import classifier, relay, storyteller
 from pipeline.workers.leading import lead
 from pipeline.workers.relay import Relay, event_id_of
 from schemas import codec
@@ -195,8 +198,6 @@ def test_the_relay_sends_nothing_again_that_is_out_already(world: World) -> None
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 20)
     world.stop_all()
     with world.engine.begin() as tx:
-        from pipeline.store import outbox
-
         rows = outbox.take(tx, 12)
     world.publish([row.record for row in rows])  # a relay that died before it could delete its rows
     start_relay(world)
@@ -204,3 +205,25 @@ def test_the_relay_sends_nothing_again_that_is_out_already(world: World) -> None
     world.stop_all()
     ids = [event_id_of(r.headers) for r in world.read(ASSESSMENTS)]
     assert len(ids) == len(set(ids)) == 20
+
+
+def test_a_relay_that_was_stopped_before_it_sent_sends_nothing_and_another_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after SIGSTOP: by the time it wakes up, its lease may be another's."""
+    with world.engine.begin() as tx:
+        lease = leases.acquire(tx, "relay", "sleeper", timedelta(seconds=10))
+        assert lease
+        outbox.add(tx, [out(world.topics[ARTICLES], article(1))])
+    clock = count(step=100)
+    monkeypatch.setattr(relay, "monotonic", lambda: next(clock))
+    with pytest.raises(leases.LeaseLostError, match="so long"):
+        Relay(world.engine, world.broker, lease).run(threading.Event())
+    assert world.read(ARTICLES) == []
+    monkeypatch.undo()
+    with world.engine.begin() as tx:
+        leases.release(tx, lease)
+    start_relay(world)
+    until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
+    world.stop_all()
+    assert len(world.read(ARTICLES)) == 1
