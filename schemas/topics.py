@@ -11,11 +11,10 @@ from schemas.messages import Message
 
 
 class SchemaVersion(Struct, frozen=True, forbid_unknown_fields=True):
-    """A version of what a topic carries: the message type and the rule new versions must keep."""
+    """A version of what a topic carries, and its message type. The rule it keeps is `compatibility.py`'s."""
 
     version: int
     type: str
-    compatibility: str = "backward"
 
 
 class Topic(Struct, frozen=True, forbid_unknown_fields=True):

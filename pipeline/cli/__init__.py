@@ -24,6 +24,7 @@ COMMANDS = {
     "dead-letters": "look",
     "assess": "offline",
     "cluster": "offline",
+    "schemas": "contract",
 }
 
 
