@@ -25,6 +25,8 @@ COMMANDS = {
     "assess": "offline",
     "cluster": "offline",
     "schemas": "contract",
+    "backup": "recovery",
+    "restore": "recovery",
 }
 
 
