@@ -8,6 +8,7 @@ Within a batch the memory of one feed's decision must be laid over `known` befor
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -73,6 +74,10 @@ def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
 
 def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Outcome, Known | None]:
     article = candidate.article
+    if old is not None and old.observed_at is not None and article.observed_at <= old.observed_at:
+        # Readers take the newest for current: what is decided last must be, though it was fetched at the same
+        # time or before, by a poll that waited for its turn or on a clock that is slow.
+        article = replace(article, observed_at=old.observed_at + timedelta.resolution)
 
     def outcome(kind: OutcomeKind, why: str) -> Outcome:
         message = None
@@ -98,6 +103,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         title_digest=candidate.title_digest,
         published_at=article.published_at,
         precision=article.published_precision,
+        observed_at=article.observed_at,
         carriers=frozenset({feed.id}),
     )
     if old is None:
@@ -125,7 +131,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
     if article.revision == old.revision:
         # Nothing differs for a reader, so it is a sighting, but the better feed owns what comes next.
         owned = replace(mine, edits=old.edits) if richer else old
-        seen = replace(owned, carriers=mine.carriers, published=mine.published)
+        seen = _seen(owned, mine)
         if feed.id in old.carriers and not richer:
             return outcome("unchanged", f"carried before, as {old.owner} has it"), None
         return outcome("sighting", f"the same content as {old.owner} carries"), seen
@@ -133,6 +139,10 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         why = f"{feed.id} carries it richer than {old.owner} and owns it now"
         return outcome("revision", why), mine
     if feed.id not in old.carriers:
-        seen = replace(old, carriers=mine.carriers, published=mine.published)
-        return outcome("sighting", f"{old.owner} carries this article with richer text"), seen
+        return outcome("sighting", f"{old.owner} carries this article with richer text"), _seen(old, mine)
     return outcome("unchanged", f"carried before; {old.owner} owns this article"), None
+
+
+def _seen(owned: Known, mine: Known) -> Known:
+    """The memory after a sighting: content and owner stay those of `owned`."""
+    return replace(owned, carriers=mine.carriers, published=mine.published, observed_at=mine.observed_at)

@@ -7,6 +7,7 @@ where addresses are made.
 
 import io
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
@@ -28,6 +29,8 @@ MAX_ATTRIBUTES = 100
 # A tag up to its end or the next `<`; possessive, so that it is linear on whatever stands there.
 _TAG = re.compile(rb"<(?:\w+:)?(\w+)(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+")
 _ATTRIBUTE = re.compile(rb"=\s*[\"']")
+# References to characters from U+D800 on, among which are those that no document may have.
+_REFERENCE = re.compile(r"&#(?:x0*+([0-9a-f]{4,})|0*+([0-9]{5,}));?", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 # Around a document: marks that were put twice, and what pads it.
 _PADDING = "\ufeff\0 \t\r\n"
@@ -69,7 +72,9 @@ def _jsonfeed(document: str, url: str) -> ParsedFeed | tuple[str, str]:
 
 def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
     """The feed, or the problem with it and its explanation."""
-    encoded = b"<?xml version='1.0' encoding='utf-8'?>\n" + document.encode("utf-8", "replace")
+    # Halves of characters, of which many an emoji is made, are put together; lone ones are replaced.
+    document = _REFERENCE.sub(_legal, document).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    encoded = b"<?xml version='1.0' encoding='utf-8'?>\n" + document.encode()
     refusal = _refuse(encoded)
     if refusal is not None:
         return refusal
@@ -91,6 +96,15 @@ def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
         entries=entries,
         hints=hints.of_channel(encoded, str(result.feed.get("ttl") or "")),
     )
+
+
+def _legal(reference: re.Match[str]) -> str:
+    """A reference as the parser survives it, which fails on half a character and on one that is none."""
+    number = reference[1] or reference[2]
+    code = int(number, 16 if reference[1] else 10) if len(number) < 8 else sys.maxunicode + 1
+    if 0xD800 <= code <= 0xDFFF:
+        return chr(code)
+    return reference[0] if code <= sys.maxunicode else "\N{REPLACEMENT CHARACTER}"
 
 
 def _bounded(parsed: ParsedFeed | tuple[str, str]) -> ParsedFeed | tuple[str, str]:
@@ -152,8 +166,11 @@ def _entry(item: Mapping[str, Any]) -> Entry:
 
 def _richest(item: Mapping[str, Any]) -> tuple[str, str]:
     """The longest text of an entry, and whether it is its `content` or its `summary`."""
-    best, source = _text(item, "summary", text.MAX_TEXT), "summary"
-    for content in item.get("content", ()):
+    contents = item.get("content", ())
+    # A summary without detail is the parser's own copy of the content, whose type it does not tell.
+    told = "summary_detail" in item or not contents
+    best, source = _text(item, "summary", text.MAX_TEXT) if told else "", "summary"
+    for content in contents:
         candidate = text.from_either(str(content.get("value") or ""), _is_html(content))
         if len(candidate) > len(best):
             best, source = candidate, "content"

@@ -218,7 +218,7 @@ class Known(Value, frozen=True, kw_only=True):
 
     `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
     included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
-    article's first, for feeds that give no date.
+    article's first, for feeds that give no date; `observed_at` is that of the last message about it.
     """
 
     article_id: Id
@@ -229,6 +229,7 @@ class Known(Value, frozen=True, kw_only=True):
     title_digest: str
     published_at: datetime
     precision: str
+    observed_at: datetime | None = None
     edits: int = 0
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)

@@ -127,6 +127,21 @@ def test_undated_articles_keep_the_time_they_were_first_seen() -> None:
     assert (message.kind, message.published_at, message.observed_at) == ("revision", NOW, later)
 
 
+def test_what_is_decided_last_is_observed_last_whatever_the_clocks_say() -> None:
+    memory = Memory()
+    decisions = [
+        memory.poll(feed, a_candidate(feed, text=text, now=NOW - timedelta(seconds=behind)))
+        for feed, text, behind in [(PAPER, SHORT, 0), (a_feed("third"), SHORT[:-1], 0), (LAB, LONG, 5)]
+    ]
+    kinds, times = zip(*((m.kind, m.observed_at) for d in decisions for m in d.messages), strict=True)
+    assert kinds == ("article", "sighting", "revision")
+    assert times[0] == NOW
+    assert times[0] < times[1] < times[2] < NOW + timedelta(seconds=1)
+    later = NOW + timedelta(hours=1)
+    (message,) = memory.poll(LAB, a_candidate(LAB, title="Lab delays", text=LONG, now=later)).messages
+    assert message.observed_at == later
+
+
 FEEDS = [a_feed("a", rank=1), a_feed("b", rank=1), a_feed("c", rank=9), LAB]
 ENTRIES = st.builds(
     Entry,

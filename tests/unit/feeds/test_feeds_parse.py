@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime
+from html import escape
 
 import feedparser
 import pytest
@@ -34,6 +35,36 @@ def test_the_longest_text_of_an_entry_is_taken() -> None:
     parsed = parse(ATOM.format(entry).encode(), url=URL)
     assert [(e.text, e.text_source) for e in parsed.entries] == [("much longer", "content")]
     assert (parsed.base, parsed.site) == (URL, "https://lab.example/")
+
+
+@pytest.mark.parametrize(
+    ("reference", "shown"),
+    [
+        ("&#xD83D;&#xDE80;", "🚀"),
+        ("&#55357;&#56960;", "🚀"),
+        ("&#128640;", "🚀"),
+        ("&#x41;&#00065;", "AA"),
+        ("&#xD83D;", "\ufffd"),
+        ("&#x110000;", "\ufffd"),
+        ("&#99999999999;", "\ufffd"),
+        ("&#" + "9" * 10_000 + ";", "\ufffd"),
+        ("&#x1F;", ""),
+    ],
+)
+def test_no_character_reference_costs_a_document(reference: str, shown: str) -> None:
+    parsed = parse(rss(f"<title>Lift-off {reference}!</title>", "<title>Next</title>"), url=URL)
+    assert [entry.title for entry in parsed.entries] == [f"Lift-off {shown}!", "Next"]
+
+
+def test_content_that_is_no_text_leaves_none() -> None:
+    frame = '<iframe src="https://video.example/v" width="320"/>'
+    parsed = parse(
+        ATOM.format(
+            f"<entry><title>t</title><content type='html'>{escape(frame)}</content></entry>"
+        ).encode(),
+        url=URL,
+    )
+    assert [e.text for e in parsed.entries] == [""]
 
 
 @pytest.mark.parametrize(
