@@ -56,7 +56,7 @@ def next_state(
     hosts failed at once that the fault is ours: such a failure is not held against the feed.
     """
     if fetched.kind == "held":
-        return replace(state, next_poll_at=now + (patience(fetched) or bounds.floor))
+        return replace(state, next_poll_at=now + (_patience(fetched) or bounds.floor))
     polled = replace(state, last_attempt_at=now)
     if fetched.kind == "gone":
         return replace(
@@ -71,7 +71,7 @@ def next_state(
         if our_outage:
             why = "no host could be reached: our own network seems to be down"
             return replace(polled, detail=why, next_poll_at=now + bounds.floor)
-        return _failed(polled, fetched.reason, fetched.detail, patience(fetched), now, bounds)
+        return _failed(polled, fetched.reason, fetched.detail, _patience(fetched), now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
 
@@ -111,7 +111,17 @@ def next_state(
     )
 
 
-def patience(fetched: Fetched) -> timedelta | None:
+def held_until(results: Iterable[Fetched], now: datetime) -> dict[str, datetime]:
+    """The hosts of which no feed is to be asked, and until when: the longest that one of them said."""
+    held: dict[str, datetime] = {}
+    for fetched in results:
+        if fetched.holds_host and (wait := _patience(fetched)) is not None:
+            host = host_of(fetched.url)
+            held[host] = max(now + wait, held.get(host, now))
+    return held
+
+
+def _patience(fetched: Fetched) -> timedelta | None:
     """How long a server wants to be left alone, within what is granted; None where it does not say."""
     if fetched.retry_after is None:
         return None

@@ -130,7 +130,7 @@ class Fetched(Value, frozen=True, kw_only=True):
 
     `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
     `gone` is 410; `failed` has a reason and a detail; `held` was not asked, its host being left alone,
-    for `retry_after` where it said so. `url` is the address that answered, after redirects.
+    for `retry_after` where it said so. `url` is the last address that was asked or, where held, was not.
     `validators` are to be remembered once the body's articles are acknowledged. In seconds: `retry_after` and
     `fresh_for`, how long the server says that nothing will change.
     """

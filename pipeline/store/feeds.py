@@ -1,17 +1,16 @@
 """The poller's memory: feeds and their leases, known articles, and the record of each poll."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, cast, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, text, update
 from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import FeedRow, KnownRow, PollRow
+from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -160,15 +159,17 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
 
 
-def hold_host(tx: Connection, url: str, until: datetime) -> None:
-    """Poll no feed of the host of `url` before `until`."""
-    row = FeedRow
-    moment = {"next_poll_at": msgspec.to_builtins(until)}
-    tx.execute(
-        update(row)
-        .where(_host(_address(row)) == _host(literal(url)), row.next_poll_at < until)
-        .values(next_poll_at=until, state=row.state.op("||")(cast(moment, JSONB)))
-    )
+def hold(tx: Connection, hosts: Mapping[str, datetime]) -> None:
+    """Remember until when `hosts` want to be left alone, and forget those that do no more."""
+    tx.execute(delete(HeldHostRow).where(HeldHostRow.until < func.clock_timestamp()))
+    upsert(tx, HeldHostRow, [{"host": h, "until": until} for h, until in sorted(hosts.items())])
+
+
+def held(tx: Connection) -> dict[str, float]:
+    """The hosts that want to be left alone, and for how many seconds more."""
+    left = func.extract("epoch", HeldHostRow.until - func.clock_timestamp())
+    found = tx.execute(select(HeldHostRow.host, left).where(left > 0))
+    return {host: float(seconds) for host, seconds in found}
 
 
 def give_back(tx: Connection, owner: str) -> None:
