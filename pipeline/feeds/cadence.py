@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.feeds import moves
 from pipeline.feeds.address import host_of
 from pipeline.feeds.rhythm import is_silent, learn, until
 from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
@@ -58,6 +59,9 @@ def next_state(
     if fetched.kind == "held":
         return replace(state, next_poll_at=now + (_patience(fetched) or bounds.floor))
     polled = replace(state, last_attempt_at=now)
+    if fetched.kind == "gone" and state.moved_to is not None:
+        # Gone from where it moved to: its registered address is asked before it is believed to be dead.
+        return _failed(replace(polled, moved_to=None), "http-410", fetched.detail, None, now, bounds)
     if fetched.kind == "gone":
         return replace(
             polled,
@@ -99,6 +103,7 @@ def next_state(
         polled = replace(polled, detail=None)
         if fetched.kind == "unchanged":
             polled = replace(polled, last_body_at=now)
+    polled = moves.arrived(polled, fetched, now)
     interval = _interval(polled, news, now, bounds)
     return replace(
         polled,
@@ -209,6 +214,8 @@ def _failed(
         status = "blocked"
     elif reason in _NOT_A_FEED:
         status = "not-a-feed"
-    return replace(
-        state, status=status, reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
+    return moves.lost(
+        replace(
+            state, status=status, reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
+        )
     )

@@ -16,6 +16,7 @@ from ssl import SSLContext
 
 import httpcore
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
@@ -49,9 +50,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class _Redirect(Struct, frozen=True):
-    """An answer that names another address: `to`, in one spelling."""
+    """An answer that names another address, for good or not."""
 
     to: str
+    permanent: bool
 
 
 def fetch_all(
@@ -59,8 +61,8 @@ def fetch_all(
 ) -> list[Fetched]:
     """Fetch every feed; the outcomes are in the order of `targets`.
 
-    The validators are those to ask with (`FeedState.conditions`). `held` hosts are not asked: they want to be
-    left alone for so many seconds. Must not be called from a running event loop.
+    A feed is asked at its `url`, with these validators (`FeedState.conditions`). `held` hosts are not asked:
+    they want to be left alone for so many seconds. Must not be called from a running event loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
@@ -73,6 +75,7 @@ def fetch_all(
 async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:
     """Request a feed and follow its redirects to an outcome, each in a turn of its own at its host."""
     url, left = feed.url, limits.total
+    moved_to, all_permanent = None, True
     # A pool a feed: a connection that one feed may have must not be found by another.
     async with httpcore.AsyncConnectionPool(
         ssl_context=_ssl_context(), network_backend=GuardedBackend(feed.allow_hosts)
@@ -87,8 +90,10 @@ async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turn
                 left -= time.monotonic() - started
                 if isinstance(answer, Fetched):
                     turns.heard(answer)
-                    return answer
+                    return replace(answer, moved_to=moved_to)
             url = answer.to
+            all_permanent = all_permanent and answer.permanent
+            moved_to = url if all_permanent else moved_to
     detail = f"more than {limits.redirects} redirects, the last to {url}"
     return Fetched(kind="failed", url=url, reason="too-many-redirects", detail=detail)
 
@@ -128,7 +133,7 @@ async def _answer(
         }
         if response.status in (301, 302, 303, 307, 308) and "location" in headers:
             to = absolute(headers["location"], url)._replace(fragment="").geturl()
-            return _Redirect(to)
+            return _Redirect(to, permanent=response.status in (301, 308))
         if response.status == HTTPStatus.OK:
             body = await read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
             return _body_outcome(url, headers, body, validators)

@@ -159,6 +159,28 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
 
 
+def occupied(tx: Connection, states: Iterable[FeedState]) -> dict[str, str]:
+    """Of the feeds that moved those at whose new address another feed is polled, with that feed's id.
+
+    Of several feeds that moved to one address, the first by id stays.
+    """
+    moved = {state.feed_id: state.moved_to for state in states if state.moved_to is not None}
+    if not moved:
+        return {}
+    row = FeedRow
+    there = tx.execute(
+        select(row.feed_id, _address(row), row.state["moved_to"].astext)
+        .where(_address(row).in_(moved.values()), row.removed_at.is_(None), row.next_poll_at.is_not(None))
+        .order_by(row.feed_id.desc())
+    ).all()
+    return {
+        feed_id: other
+        for other, address, other_moved in there
+        for feed_id, to in moved.items()
+        if to == address and feed_id != other and (other_moved is None or other < feed_id)
+    }
+
+
 def hold(tx: Connection, hosts: Mapping[str, datetime]) -> None:
     """Remember until when `hosts` want to be left alone, and forget those that do no more."""
     tx.execute(delete(HeldHostRow).where(HeldHostRow.until < func.clock_timestamp()))
@@ -235,9 +257,8 @@ def _due() -> ColumnElement[bool]:
 
 
 def _address(row: type[FeedRow]) -> ColumnElement[str]:
-    """Where a feed is asked for."""
-    url: ColumnElement[str] = row.feed["url"].astext
-    return url
+    """Where a feed is asked for, as `FeedState.moved_to` says."""
+    return func.coalesce(row.state["moved_to"].astext, row.feed["url"].astext)
 
 
 def _host(url: ColumnElement[str]) -> ColumnElement[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -30,6 +31,7 @@ from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.moves import duplicate
 from pipeline.feeds.parse import parse
 from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
 from pipeline.store import feeds as memory
@@ -131,7 +133,10 @@ class Poller:
             return []
         producer = self._producer  # first: without a broker there is no use in asking anybody
         asked = datetime.now(UTC)
-        targets = [(feed, state.conditions(asked)) for feed, state in claimed]
+        targets = [
+            (replace(feed, url=state.moved_to or feed.url), state.conditions(asked))
+            for feed, state in claimed
+        ]
         fetched = fetch_all(targets, self._limits, held_hosts)
         now = datetime.now(UTC)
         outage = is_our_outage(fetched)
@@ -154,6 +159,8 @@ class Poller:
                 next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
                 for r, d in zip(read, decisions, strict=True)
             ]
+            taken = memory.occupied(tx, states)
+            states = [duplicate(s, taken[s.feed_id]) if s.feed_id in taken else s for s in states]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
             memory.remember(tx, learned.values(), states, polls)
             memory.hold(tx, held_until(fetched, now))

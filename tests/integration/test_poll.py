@@ -245,6 +245,50 @@ def test_a_host_that_wants_patience_is_left_alone_with_all_its_feeds(world: Worl
     assert world.scalar(held) == 8 - asked
 
 
+def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
+    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.documents["/new"] = (rss(("/1", "One", "t")), "text/xml")
+    with LyingServer() as old:
+        old.answers["/old"] = http(301, Location=server.url("/new").replace("127.0.0.1", "localhost"))
+        feeds = [replace(feed(server, name, "/"), url=old.url(f"/old?{name}")) for name in ("a", "b")]
+        feeds = [replace(f, allow_hosts=frozenset({"127.0.0.1", "localhost"})) for f in feeds]
+        old.answers |= {f"/old?{name}": old.answers["/old"] for name in ("a", "b")}
+        poll_all(poller(world, feeds))
+        with world.engine.begin() as tx:  # as if it had been so for a week
+            week = {"since": "2026-11-18T00:00:00Z", "polls": 9}
+            tx.execute(
+                text("UPDATE feeds SET state = jsonb_set(state, '{moving}', state->'moving' || :week)"),
+                {"week": json.dumps(week)},
+            )
+        poll_all(poller(world, feeds), ["a", "b"])
+        assert (len(old.asked), server.requests["/new"]) == (4, 4)
+        for _ in range(2):
+            with world.engine.begin() as tx:
+                tx.execute(text("UPDATE feeds SET next_poll_at = now() WHERE next_poll_at IS NOT NULL"))
+            poll_all(poller(world, feeds))
+    assert (len(old.asked), server.requests["/new"]) == (4, 4 + 2 + 1)  # `b` found `a` there
+    assert world.scalar("SELECT state->>'status' FROM feeds WHERE feed_id = 'b'") == "duplicate"
+    there = replace(feed(server, "c", "/new"), url=server.url("/new").replace("127.0.0.1", "localhost"))
+    with world.engine.begin() as tx:
+        memory.sync_registry(tx, [*feeds, there])
+        # The host that counts is the one that is asked.
+        assert [f.id for f, _ in memory.claim(tx, "x", 9, HOUR, ["a"])] == ["a"]
+    with world.engine.begin() as tx:
+        assert memory.claim(tx, "y", 9, HOUR, ["c"]) == []
+        memory.give_back(tx, "x")
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    checked = CliRunner().invoke(racewire, ["feeds", "check"]).output
+    assert f"a is moved: it is asked at {there.url} now; write that into the registry" in checked
+    assert "b is moved: it moved to" in checked
+    # Another address in the registry voids what was learned of the old one.
+    mended = [there, replace(feeds[0], url=old.url("/else"))]
+    with world.engine.begin() as tx:
+        memory.sync_registry(tx, mended)
+    assert world.scalar("SELECT state->>'moved_to' FROM feeds WHERE feed_id = 'a'") is None
+
+
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
     server.documents["/a"] = (rss(("/1", "One", "t")), "text/xml")
     feeds = [feed(server, "a", "/a")]

@@ -136,6 +136,26 @@ def test_redirects_are_followed_to_where_the_document_is(server: LyingServer) ->
     assert (fetched.kind, fetched.url) == ("ok", server.url("/moved?a=b"))
 
 
+@pytest.mark.parametrize(
+    ("statuses", "moved_to"),
+    [
+        ((301, 308), "/2"),
+        ((308, 302), "/1"),
+        ((301, 307, 301), "/1"),
+        ((302, 301), None),
+        ((303,), None),
+        ((), None),
+    ],
+)
+def test_permanent_redirects_tell_where_a_feed_moved(
+    server: LyingServer, statuses: tuple[int, ...], moved_to: str | None
+) -> None:
+    server.answers = {f"/{n}": http(status, Location=f"/{n + 1}#x") for n, status in enumerate(statuses)}
+    server.answers[f"/{len(statuses)}"] = http(body=BODY)
+    fetched = fetch(server.url("/0"))
+    assert (fetched.kind, fetched.moved_to) == ("ok", moved_to and server.url(moved_to))
+
+
 def test_a_redirect_waits_for_its_turn_as_every_request_does(
     server: LyingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
