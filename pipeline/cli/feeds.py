@@ -55,7 +55,7 @@ def list_feeds(as_json: bool) -> None:
                 f.state.silent_since and f"{f.state.silent_since:%m-%d %H:%M}",
                 f.articles,
                 f.core,
-                f.state.detail,
+                f.state.detail or (f.state.moved_to and f"moved to {f.state.moved_to}"),
             )
             for f in found
         ],
@@ -67,7 +67,7 @@ def list_feeds(as_json: bool) -> None:
 @as_json
 @plain_errors
 def check(as_json: bool) -> None:
-    """Tell which feeds are dead, blocked, no feed, silent or useless; exit code 1 if any is."""
+    """Tell which feeds are dead, blocked, no feed, silent, moved or useless; exit code 1 if any is."""
     with reading() as tx:
         found = [
             wrong

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.feeds.values import FeedState, Value
 
-Trouble = Literal["dead", "blocked", "not-a-feed", "silent", "useless"]
+Trouble = Literal["dead", "blocked", "not-a-feed", "silent", "moved", "useless"]
 
 # A hiccup of a few polls mends itself: by then a feed has failed for hours.
 PERSISTENT = 5
@@ -41,6 +41,10 @@ def complaint(state: FeedState, *, articles: int, core: int) -> Complaint | None
         return because(
             "silent", f"it answers, and has posted nothing since {since}, far longer than its rhythm"
         )
+    if state.status == "duplicate":
+        return because("moved", f"{said}; take one of the two out of the registry")
+    if state.moved_to is not None:
+        return because("moved", f"it is asked at {state.moved_to} now; write that into the registry")
     if articles >= TELLING and not core:
         return because("useless", f"none of its {articles} articles of the last 30 days was core")
     return None

@@ -37,6 +37,14 @@ class FeedRow(Base):
     leased_until: Mapped[datetime | None]
 
 
+class HeldHostRow(Base):
+    """A host that wants to be left alone, by all feeds that are there or are sent there."""
+
+    __tablename__ = "held_hosts"
+    host: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+
+
 class KnownRow(Base):
     """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up."""
 

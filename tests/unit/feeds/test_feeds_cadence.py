@@ -7,7 +7,14 @@ import pytest
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
+from pipeline.feeds.cadence import (
+    LONGEST_BACKOFF,
+    LONGEST_PATIENCE,
+    Bounds,
+    held_until,
+    is_our_outage,
+    next_state,
+)
 from pipeline.feeds.decide import decide
 from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, Hints, ParsedFeed, Validators
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
@@ -119,6 +126,13 @@ def test_failures_back_off_within_bounds_and_never_stop_a_feed() -> None:
 def test_a_server_may_ask_for_patience_but_not_for_ever(retry_after: float, wait: timedelta) -> None:
     state = step(HEALTHY, replace(FAILED, retry_after=retry_after))
     assert state.next_poll_at == NOW + wait
+
+
+def test_a_host_is_held_for_the_longest_that_one_of_its_feeds_was_told() -> None:
+    busy = replace(FAILED, retry_after=60.0)
+    other = replace(busy, url="https://other.example/", retry_after=10.0**9)
+    found = held_until([busy, replace(busy, retry_after=90.0), busy, other, OK, FAILED], NOW)
+    assert found == {"paper.example": NOW + timedelta(seconds=90), "other.example": NOW + LONGEST_PATIENCE}
 
 
 def test_a_feed_that_was_not_asked_waits_and_is_otherwise_as_it_was() -> None:

@@ -1,5 +1,6 @@
 """Every fetch ends in one value, whatever the server does; and only at addresses that are allowed."""
 
+import asyncio
 import gzip
 import secrets
 import socket
@@ -133,6 +134,51 @@ def test_redirects_are_followed_to_where_the_document_is(server: LyingServer) ->
     server.answers |= {"/feed": http(301, Location="/moved?a=b#c"), "/moved?a=b": http(body=BODY)}
     fetched = fetch(server.url("/feed"))
     assert (fetched.kind, fetched.url) == ("ok", server.url("/moved?a=b"))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "moved_to"),
+    [
+        ((301, 308), "/2"),
+        ((308, 302), "/1"),
+        ((301, 307, 301), "/1"),
+        ((302, 301), None),
+        ((303,), None),
+        ((), None),
+    ],
+)
+def test_permanent_redirects_tell_where_a_feed_moved(
+    server: LyingServer, statuses: tuple[int, ...], moved_to: str | None
+) -> None:
+    server.answers = {f"/{n}": http(status, Location=f"/{n + 1}#x") for n, status in enumerate(statuses)}
+    server.answers[f"/{len(statuses)}"] = http(body=BODY)
+    fetched = fetch(server.url("/0"))
+    assert (fetched.kind, fetched.moved_to) == ("ok", moved_to and server.url(moved_to))
+
+
+def test_a_redirect_waits_for_its_turn_as_every_request_does(
+    server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    server.answers |= {"/feed": http(302, Location="/b"), "/b": http(body=BODY)}
+    feeds = [(replace(a_feed(url=server.url("/feed")), allow_hosts=frozenset({"127.0.0.1"})), Validators())]
+    (fetched,) = fetch_all(feeds, replace(LIMITS, host_interval=60.0))
+    assert fetched.kind == "ok"
+    assert [wait > 50 for wait in waits] == [False, True]
+
+
+def test_a_redirect_to_a_host_that_is_held_is_not_followed(server: LyingServer) -> None:
+    server.answers["/feed"] = http(302, Location="http://localhost/")
+    feed = replace(a_feed(url=server.url("/feed")), allow_hosts=frozenset({"127.0.0.1", "localhost"}))
+    (fetched,) = fetch_all([(feed, Validators())], LIMITS, {"localhost": 90.0})
+    assert (fetched.kind, fetched.url, fetched.retry_after) == ("held", "http://localhost/", 90.0)
 
 
 @pytest.mark.parametrize(
