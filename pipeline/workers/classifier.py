@@ -1,4 +1,7 @@
-"""The classifier: articles in, verdicts out. Scales out over the partitions of its consumer group."""
+"""The classifier: articles in, verdicts out. Scales out over the partitions of its consumer group.
+
+It runs in two roles, a consumer group each: on news, and at a pace of its own on history.
+"""
 
 from collections.abc import Sequence
 
@@ -8,21 +11,22 @@ from pipeline.classify import Classifier
 from pipeline.store import verdicts
 from pipeline.workers.strategy import Prepare, StoreStrategy, Write
 from schemas.messages import Article
-from schemas.topics import ARTICLES, ASSESSMENTS, Topic
+from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
 
-NAME = "classifier"
+NAMES = {ARTICLES: "classifier", BACKFILL: "classifier-backfill"}
 
 
-def strategy(engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier) -> StoreStrategy:
-    """What the consumer loop runs on `news.articles.v1`."""
-    source = topics[ARTICLES]
+def strategy(
+    engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier, source: str = ARTICLES
+) -> StoreStrategy:
+    """What the consumer loop runs on `source`: `news.articles.v1` or `news.backfill.v1`."""
     return StoreStrategy(
         engine,
         group,
-        source,
-        topics[f"{ARTICLES}.dead-letters"],
+        topics[source],
+        topics[f"{source}.dead-letters"],
         assessing(classifier, topics[ASSESSMENTS]),
-        worker=NAME,
+        worker=NAMES[source],
         version=classifier.version,
     )
 
