@@ -60,6 +60,7 @@ def status(as_json: bool) -> None:
             ("stories", figures.stories),
             ("releases", figures.releases),
             ("waiting for the relay", figures.outbox),
+            ("  of it history", figures.outbox_history),
             *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),
             ("last poll", _moment(figures.last_poll_at)),
             ("last poll that got an answer", _moment(figures.last_success_at)),

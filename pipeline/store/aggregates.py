@@ -79,8 +79,10 @@ def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: 
     return {key: msgspec.convert(body, aggregate.message) for key, body in tx.execute(query)}
 
 
-def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M]) -> list[M]:
-    """Write what changed and announce it; the written states, with their versions.
+def put(
+    tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M], lane: int = outbox.NEWS
+) -> list[M]:
+    """Write what changed and announce it in a lane of the outbox; the written states, with their versions.
 
     `states` hold a key once; their `version` is ignored. Raises ConflictError, for the caller to try again,
     where another transaction made the same new key meanwhile.
@@ -121,5 +123,5 @@ def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[
     ).all()
     if len(done) != len(written):
         raise ConflictError(f"{table.name}: a new key was written by another transaction meanwhile")
-    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written])
+    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written], lane)
     return [state for _, state in written]

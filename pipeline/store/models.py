@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -180,15 +191,20 @@ class ReleaseRow(Base):
 
 
 class OutboxRow(Base):
-    """A record that is to be published, in the order it was written."""
+    """A record that is to be published, in the order it was written; those of lane 0 first."""
 
     __tablename__ = "outbox"
     seq: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    lane: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     topic: Mapped[str]
     key: Mapped[bytes | None]
     event_id: Mapped[str]
     headers: Mapped[list[Any]]
     value: Mapped[bytes | None]
+    __table_args__ = (
+        Index("outbox_order", "lane", "seq"),
+        Index("outbox_history", "topic", "key", postgresql_where=text("lane = 1")),
+    )
 
 
 class ConsumerOffsetRow(Base):

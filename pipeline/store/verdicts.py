@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
+from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
 from pipeline.store.database import add_missing, insert_rows, table_of
 from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
@@ -60,7 +61,11 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
 
 
 def save_assessments(
-    tx: Connection, topic: Topic, article_ids: Sequence[str], found: Mapping[tuple[str, str], Assessment]
+    tx: Connection,
+    topic: Topic,
+    article_ids: Sequence[str],
+    found: Mapping[tuple[str, str], Assessment],
+    lane: int = outbox.NEWS,
 ) -> list[Assessment]:
     """Bring the verdicts of articles up to date: their current revision and all sightings.
 
@@ -74,7 +79,7 @@ def save_assessments(
         verdict = found.get((article_id, current.revision)) or old.get(article_id)
         if verdict is not None and verdict.revision == current.revision:
             states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
-    return put(tx, ASSESSMENT, topic, states)
+    return put(tx, ASSESSMENT, topic, states, lane)
 
 
 def articles_to_assess(tx: Connection, classifier: str, after: str, limit: int) -> list[Article]:

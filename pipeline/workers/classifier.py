@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import verdicts
+from pipeline.store import outbox, verdicts
 from pipeline.workers.strategy import Prepare, StoreStrategy, Write
 from schemas.messages import Article
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
@@ -25,13 +25,13 @@ def strategy(
         group,
         topics[source],
         topics[f"{source}.dead-letters"],
-        assessing(classifier, topics[ASSESSMENTS]),
+        assessing(classifier, topics[ASSESSMENTS], outbox.HISTORY if source == BACKFILL else outbox.NEWS),
         worker=NAMES[source],
         version=classifier.version,
     )
 
 
-def assessing(classifier: Classifier, topic: Topic) -> Prepare:
+def assessing(classifier: Classifier, topic: Topic, lane: int) -> Prepare:
     """Assess a batch, then write articles and verdicts together."""
 
     def prepare(articles: Sequence[Article]) -> Write:
@@ -40,7 +40,7 @@ def assessing(classifier: Classifier, topic: Topic) -> Prepare:
 
         def write(tx: Connection) -> None:
             verdicts.save_articles(tx, articles)
-            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found)
+            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found, lane)
 
         return write
 

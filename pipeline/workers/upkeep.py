@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import dead_letters, retention, verdicts
+from pipeline.store import dead_letters, outbox, retention, verdicts
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
@@ -36,7 +36,8 @@ def reassess(engine: Engine, topic: Topic, classifier: Classifier) -> Reassessed
             return Reassessed(articles, changed)
         found = {(a.article_id, a.revision): classifier.assess(a) for a in page}
         with engine.begin() as tx:
-            changed += len(verdicts.save_assessments(tx, topic, [a.article_id for a in page], found))
+            ids = [a.article_id for a in page]
+            changed += len(verdicts.save_assessments(tx, topic, ids, found, outbox.HISTORY))
         articles, after = articles + len(page), page[-1].article_id
 
 
