@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Text,
+    false,
     func,
     text,
 )
@@ -79,7 +80,7 @@ class PollRow(Base):
 
 
 class ArticleRow(Base):
-    """An article in its current revision."""
+    """An article in its current revision; `provisional` where only a sighting has come as yet."""
 
     __tablename__ = "articles"
     article_id: Mapped[str] = mapped_column(primary_key=True)
@@ -95,6 +96,7 @@ class ArticleRow(Base):
     feed_id: Mapped[str]
     feed_kind: Mapped[str]
     feed_rank: Mapped[int]
+    provisional: Mapped[bool] = mapped_column(server_default=false())
     first_stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (Index("articles_published", "published_at"),)
 
