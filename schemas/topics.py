@@ -82,6 +82,7 @@ def topics(prefix: str = "") -> dict[str, Topic]:
 
 
 ARTICLES = "news.articles.v1"
+BACKFILL = "news.backfill.v1"
 ASSESSMENTS = "ai-race.assessments.v1"
 STORIES = "ai-race.stories.v1"
 RELEASES = "ai-race.releases.v1"

@@ -72,7 +72,7 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
     _check_free(settings)
     workers = [
         Service(name, (*RACEWIRE, "worker", name, "--instance", "0"), env=env, grace=15)
-        for name in ("classifier", "storyteller", "relay")
+        for name in ("classifier", "classifier-backfill", "storyteller", "relay")
     ]
     prefect = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "racewire", "--type", "process")
     # Two runs at a time: after an outage all the late ones start at once otherwise.

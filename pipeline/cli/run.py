@@ -53,7 +53,7 @@ def poll(feeds: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["classifier", "storyteller", "relay"]))
+@click.argument("name", type=click.Choice(["classifier", "classifier-backfill", "storyteller", "relay"]))
 @click.option(
     "--instance", help="a stable number among workers of this kind, where there is one: restarts are quicker"
 )

@@ -12,9 +12,9 @@ from pipeline.bus.admin import Lag, lag
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
 from pipeline.settings import Servers, Settings
 from pipeline.store import queries
-from schemas.topics import ARTICLES, ASSESSMENTS, topics
+from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, topics
 
-READERS = {ARTICLES: "classifier", ASSESSMENTS: "storyteller"}
+READERS = {ARTICLES: "classifier", BACKFILL: "classifier-backfill", ASSESSMENTS: "storyteller"}
 
 
 def lags(settings: Settings, servers: Servers) -> list[tuple[str, str, list[Lag]]]:
@@ -60,6 +60,7 @@ def status(as_json: bool) -> None:
             ("stories", figures.stories),
             ("releases", figures.releases),
             ("waiting for the relay", figures.outbox),
+            ("  of it history", figures.outbox_history),
             *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),
             ("last poll", _moment(figures.last_poll_at)),
             ("last poll that got an answer", _moment(figures.last_success_at)),

@@ -84,7 +84,7 @@ def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: 
 
 
 def announce(tx: Connection, aggregate: Aggregate[M], topic: Topic, after: str, limit: int) -> list[str]:
-    """Queue stored states again, those of up to `limit` keys after `after`; their keys.
+    """Queue stored states again behind the news, those of up to `limit` keys after `after`; their keys.
 
     The events are those of the first time, ids and versions included. The rows stay locked to the end, so
     that a newer state comes after.
@@ -99,12 +99,15 @@ def announce(tx: Connection, aggregate: Aggregate[M], topic: Topic, after: str, 
         .with_for_update(read=True)
     ).all()
     states = [(msgspec.convert(body, aggregate.message), at, version) for _, version, at, body in found]
-    outbox.add(tx, [record(topic, state, time=at, version=version) for state, at, version in states])
+    records = [record(topic, state, time=at, version=version) for state, at, version in states]
+    outbox.add(tx, records, outbox.HISTORY)
     return [k for k, *_ in found]
 
 
-def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M]) -> list[M]:
-    """Write what changed and announce it; the written states, with their versions.
+def put(
+    tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[M], lane: int = outbox.NEWS
+) -> list[M]:
+    """Write what changed and announce it in a lane of the outbox; the written states, with their versions.
 
     `states` hold a key once; their `version` is ignored. Raises ConflictError, for the caller to try again,
     where another transaction made the same new key meanwhile.
@@ -145,5 +148,5 @@ def put(tx: Connection, aggregate: Aggregate[M], topic: Topic, states: Sequence[
     ).all()
     if len(done) != len(written):
         raise ConflictError(f"{table.name}: a new key was written by another transaction meanwhile")
-    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written])
+    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written], lane)
     return [state for _, state in written]

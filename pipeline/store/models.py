@@ -3,7 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -76,7 +88,7 @@ class PollRow(Base):
 
 
 class ArticleRow(Base):
-    """An article in its current revision."""
+    """An article in its current revision; `provisional` where only a sighting has come as yet."""
 
     __tablename__ = "articles"
     article_id: Mapped[str] = mapped_column(primary_key=True)
@@ -92,6 +104,7 @@ class ArticleRow(Base):
     feed_id: Mapped[str]
     feed_kind: Mapped[str]
     feed_rank: Mapped[int]
+    provisional: Mapped[bool] = mapped_column(server_default=false())
     first_stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (Index("articles_published", "published_at"),)
 
@@ -188,15 +201,20 @@ class ReleaseRow(Base):
 
 
 class OutboxRow(Base):
-    """A record that is to be published, in the order it was written."""
+    """A record that is to be published, in the order it was written; those of lane 0 first."""
 
     __tablename__ = "outbox"
     seq: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    lane: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     topic: Mapped[str]
     key: Mapped[bytes | None]
     event_id: Mapped[str]
     headers: Mapped[list[Any]]
     value: Mapped[bytes | None]
+    __table_args__ = (
+        Index("outbox_order", "lane", "seq"),
+        Index("outbox_history", "topic", "key", postgresql_where=text("lane = 1")),
+    )
 
 
 class ConsumerOffsetRow(Base):

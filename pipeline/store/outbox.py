@@ -1,15 +1,20 @@
-"""The outbox: records written in the transaction of the result they announce, published by the relay."""
+"""The outbox: records written in the transaction of the result they announce, published by the relay.
+
+It has two lanes, so that a million verdicts on the past delay no verdict of today. The order of a key holds
+all the same: what waits in the slow lane for a key that has news goes ahead of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, func, literal_column, select, text, update
 
-from pipeline.store.database import insert_rows
+from pipeline.store.database import insert_rows, rows, table_of
 from pipeline.store.models import OutboxRow
 from schemas.codec import OutRecord
 
 CHANNEL = "racewire_outbox"  # a notification tells the relay that rows have come
+NEWS, HISTORY = 0, 1  # lanes: the lower one goes first
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,21 @@ class Pending:
     record: OutRecord
 
 
-def add(tx: Connection, records: Sequence[OutRecord]) -> None:
-    """Queue records for the relay, in this order, and wake it at commit."""
+def add(tx: Connection, records: Sequence[OutRecord], lane: int = NEWS) -> None:
+    """Queue records for the relay, in this order, and wake it at commit.
+
+    Whoever adds to a key in both lanes must hold a lock on it, as `aggregates.put` does.
+    """
     if not records:
         return
+    if lane == NEWS:
+        _promote(tx, records)
     tx.execute(
         insert_rows(
             OutboxRow,
             [
                 {
+                    "lane": lane,
                     "topic": r.topic,
                     "key": r.key,
                     "event_id": r.event_id,
@@ -42,12 +53,32 @@ def add(tx: Connection, records: Sequence[OutRecord]) -> None:
     tx.execute(text(f"NOTIFY {CHANNEL}"))
 
 
+def _promote(tx: Connection, records: Sequence[OutRecord]) -> None:
+    """Move to the news what waits in the slow lane for these keys; it is older, so it goes before them.
+
+    A row that is locked is being deleted by the relay: it is out already, and waiting could be a deadlock.
+    """
+    row, table = OutboxRow, table_of(OutboxRow)
+    keys = {(r.topic, r.key) for r in records if r.key is not None}
+    given = rows([table.c.topic, table.c.key], [{"topic": t, "key": k} for t, k in sorted(keys)])
+    behind = (
+        select(row.seq)
+        .join(given, (given.c.topic == row.topic) & (given.c.key == row.key))
+        .where(row.lane == literal_column(str(HISTORY)))  # a literal, or the partial index is not used
+        .with_for_update(of=row, skip_locked=True)
+    )
+    tx.execute(update(row).where(row.seq.in_(behind)).values(lane=NEWS))
+
+
 def take(tx: Connection, limit: int) -> list[Pending]:
-    """The oldest rows. Nothing is locked: only the holder of the relay's lease deletes."""
+    """The next rows: the oldest news, then the oldest of history.
+
+    Nothing is locked: only the holder of the relay's lease deletes.
+    """
     row = OutboxRow
     found = tx.execute(
         select(row.seq, row.topic, row.key, row.event_id, row.headers, row.value)
-        .order_by(row.seq)
+        .order_by(row.lane, row.seq)
         .limit(limit)
     )
     return [
@@ -81,6 +112,7 @@ def pending_topics(tx: Connection) -> list[str]:
     return list(tx.scalars(select(OutboxRow.topic).distinct().order_by(OutboxRow.topic)))
 
 
-def size(tx: Connection) -> int:
-    """Rows waiting."""
-    return tx.scalar(select(func.count()).select_from(OutboxRow)) or 0
+def size(tx: Connection, *lanes: int) -> int:
+    """Rows waiting, in `lanes` or in all."""
+    query = select(func.count()).select_from(OutboxRow)
+    return tx.scalar(query.where(OutboxRow.lane.in_(lanes)) if lanes else query) or 0

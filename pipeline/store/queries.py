@@ -49,13 +49,17 @@ class FeedView:
 
 @dataclass(frozen=True)
 class Overview:
-    """The store in figures. `overdue` feeds have been due for longer than the caller's patience."""
+    """The store in figures. Of `outbox`, `outbox_history` wait behind the news.
+
+    `overdue` feeds have been due for longer than the caller's patience.
+    """
 
     articles: int
     labels: Mapping[str, int]
     stories: int
     releases: int
     outbox: int
+    outbox_history: int
     dead_letters: Mapping[str, int]
     last_poll_at: datetime | None
     last_success_at: datetime | None
@@ -169,6 +173,7 @@ def overview(tx: Connection, patience: timedelta = timedelta(minutes=2)) -> Over
         stories=_count(tx, StoryRow),
         releases=_count(tx, ReleaseRow),
         outbox=outbox.size(tx),
+        outbox_history=outbox.size(tx, outbox.HISTORY),
         dead_letters=dead_letters.counts(tx),
         last_poll_at=sums[0],
         last_success_at=sums[1],

@@ -1,16 +1,21 @@
 """What the storyteller remembers and writes: members, stories, releases."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Connection, Text, cast, delete, select
+from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, select
 
 from pipeline.store.aggregates import RELEASE, STORY, put
-from pipeline.store.database import upsert
+from pipeline.store.database import rows, upsert
 from pipeline.store.models import AssessmentRow, MemberRow, ReleaseRow
 from pipeline.stories.values import Decision, Keys, Member, State
 from schemas.messages import Assessment, Release
 from schemas.topics import Topic
+
+_MOMENT = DateTime(timezone=True)
+_WINDOW: list[Column[Any]] = [Column("actor", Text()), Column("since", _MOMENT), Column("until", _MOMENT)]
 
 
 def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessment]:
@@ -23,13 +28,15 @@ def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessmen
 
 
 def load_state(tx: Connection, keys: Sequence[Keys]) -> State:
-    """All that `keys` ask for, perhaps more: one window and one set of actors for the whole batch."""
+    """All that `keys` ask for, perhaps a little more."""
     ids = sorted({k.article_id for k in keys})
-    actors = sorted({actor for k in keys for actor in k.actors})
-    since, until = min(k.since for k in keys), max(k.until for k in keys)
     member, release = MemberRow, ReleaseRow
-    near = member.published_at.between(since, until) & member.actors.has_any(cast(actors, ARRAY(Text)))
-    stories = select(member.story_id).where(member.article_id.in_(ids) | near)
+    asked = rows(_WINDOW, _windows(keys))
+    near = select(member.story_id).join(
+        asked,
+        member.published_at.between(asked.c.since, asked.c.until) & member.actors.has_key(asked.c.actor),
+    )
+    stories = select(member.story_id).where(member.article_id.in_(ids)).union(near)
     members = tx.scalars(select(member.body).where(member.story_id.in_(stories)))
     named = sorted({release_id for k in keys for release_id in k.releases})
     releases = tx.scalars(
@@ -63,3 +70,23 @@ def save_decision(tx: Connection, stories: Topic, releases: Topic, decision: Dec
         tx.execute(delete(MemberRow).where(MemberRow.article_id.in_(decision.left)))
     put(tx, STORY, stories, decision.stories)
     put(tx, RELEASE, releases, decision.releases)
+
+
+def _windows(keys: Sequence[Keys]) -> list[dict[str, Any]]:
+    """The times asked for of each actor, joined where they overlap.
+
+    A batch can hold news and articles of years ago: it must not load all that lies between.
+    """
+    asked = defaultdict(list)
+    for k in keys:
+        for actor in k.actors:
+            asked[actor].append((k.since, k.until))
+    found: list[dict[str, Any]] = []
+    for actor, times in sorted(asked.items()):
+        for since, until in sorted(times):
+            last = found[-1] if found and found[-1]["actor"] == actor else None
+            if last and since <= last["until"]:
+                last["until"] = max(until, last["until"])
+            else:
+                found.append({"actor": actor, "since": since, "until": until})
+    return found

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
 
+from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
 from pipeline.store.database import add_missing, insert_rows, table_of
 from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
@@ -25,7 +25,8 @@ class Current:
 def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
     """Store revisions and sightings. The newest `observed_at` is current; writing again changes nothing.
 
-    A sighting carries the whole article, so it makes the row where the article itself has not come yet.
+    A sighting carries the whole article, so it makes the row where the article itself has not come yet, and
+    gives way to it. So whatever the order in which an article's messages come, the rows are the same.
     """
     if not articles:
         return
@@ -42,12 +43,14 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
             index_elements=[table.c.article_id],
             set_={c.name: new[c.name] for c in table.c if c.name not in kept},
             where=new.article_id.in_(owned)
-            & (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision)),
+            & (
+                table.c.provisional
+                | (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision))
+            ),
         )
     )
     texts = {(a.article_id, a.revision): a for a in articles if a.kind != "sighting"}
     add_missing(tx, RevisionRow, [_revision_row(texts[key]) for key in sorted(texts)])
-    _keep_first_revisions(tx, sorted(newest.keys() - set(owned)))
     seen = {(a.article_id, a.feed.id): a for a in sorted(articles, key=lambda a: a.observed_at, reverse=True)}
     sightings = insert_rows(SightingRow, [_sighting_row(seen[key]) for key in sorted(seen)])
     tx.execute(
@@ -60,7 +63,11 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
 
 
 def save_assessments(
-    tx: Connection, topic: Topic, article_ids: Sequence[str], found: Mapping[tuple[str, str], Assessment]
+    tx: Connection,
+    topic: Topic,
+    article_ids: Sequence[str],
+    found: Mapping[tuple[str, str], Assessment],
+    lane: int = outbox.NEWS,
 ) -> list[Assessment]:
     """Bring the verdicts of articles up to date: their current revision and all sightings.
 
@@ -74,7 +81,7 @@ def save_assessments(
         verdict = found.get((article_id, current.revision)) or old.get(article_id)
         if verdict is not None and verdict.revision == current.revision:
             states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
-    return put(tx, ASSESSMENT, topic, states)
+    return put(tx, ASSESSMENT, topic, states, lane)
 
 
 def articles_to_assess(tx: Connection, classifier: str, after: str, limit: int) -> list[Article]:
@@ -124,16 +131,8 @@ def _current(tx: Connection, article_ids: Sequence[str]) -> dict[str, Current]:
 
 def _article_row(a: Article) -> dict[str, object]:
     row = {name: getattr(a, name) for name in Article.__struct_fields__ if name not in ("kind", "feed")}
-    return row | {"feed_id": a.feed.id, "feed_kind": a.feed.kind, "feed_rank": a.feed.rank}
-
-
-def _keep_first_revisions(tx: Connection, article_ids: Sequence[str]) -> None:
-    """The revision row of articles that a sighting may have made."""
-    columns = [c.name for c in table_of(RevisionRow).c]
-    made = select(*(table_of(ArticleRow).c[name] for name in columns)).where(
-        ArticleRow.article_id.in_(article_ids)
-    )
-    tx.execute(insert(RevisionRow).from_select(columns, made).on_conflict_do_nothing())
+    feed = {"feed_id": a.feed.id, "feed_kind": a.feed.kind, "feed_rank": a.feed.rank}
+    return row | feed | {"provisional": a.kind == "sighting"}
 
 
 def _revision_row(a: Article) -> dict[str, object]:

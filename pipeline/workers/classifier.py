@@ -1,33 +1,37 @@
-"""The classifier: articles in, verdicts out. Scales out over the partitions of its consumer group."""
+"""The classifier: articles in, verdicts out. Scales out over the partitions of its consumer group.
+
+It runs in two roles, a consumer group each: on news, and at a pace of its own on history.
+"""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import verdicts
+from pipeline.store import outbox, verdicts
 from pipeline.workers.strategy import Prepare, StoreStrategy, Write
 from schemas.messages import Article
-from schemas.topics import ARTICLES, ASSESSMENTS, Topic
+from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
 
-NAME = "classifier"
+NAMES = {ARTICLES: "classifier", BACKFILL: "classifier-backfill"}
 
 
-def strategy(engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier) -> StoreStrategy:
-    """What the consumer loop runs on `news.articles.v1`."""
-    source = topics[ARTICLES]
+def strategy(
+    engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier, source: str = ARTICLES
+) -> StoreStrategy:
+    """What the consumer loop runs on `source`: `news.articles.v1` or `news.backfill.v1`."""
     return StoreStrategy(
         engine,
         group,
-        source,
-        topics[f"{ARTICLES}.dead-letters"],
-        assessing(classifier, topics[ASSESSMENTS]),
-        worker=NAME,
+        topics[source],
+        topics[f"{source}.dead-letters"],
+        assessing(classifier, topics[ASSESSMENTS], outbox.HISTORY if source == BACKFILL else outbox.NEWS),
+        worker=NAMES[source],
         version=classifier.version,
     )
 
 
-def assessing(classifier: Classifier, topic: Topic) -> Prepare:
+def assessing(classifier: Classifier, topic: Topic, lane: int) -> Prepare:
     """Assess a batch, then write articles and verdicts together."""
 
     def prepare(articles: Sequence[Article]) -> Write:
@@ -36,7 +40,7 @@ def assessing(classifier: Classifier, topic: Topic) -> Prepare:
 
         def write(tx: Connection) -> None:
             verdicts.save_articles(tx, articles)
-            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found)
+            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found, lane)
 
         return write
 

@@ -4,18 +4,20 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Engine
 
 from pipeline.assets import classifier as load_classifier
-from pipeline.bus.consumer import ConsumerLoop
+from pipeline.bus.consumer import ConsumerLoop, Strategy
 from pipeline.settings import Servers, Settings
 from pipeline.store.database import connect
 from pipeline.store.leases import Lease
 from pipeline.workers import classifier, relay, storyteller
 from pipeline.workers.leading import lead
+from pipeline.workers.pace import Paced
 from pipeline.workers.strategy import FloodError
-from schemas.topics import ARTICLES, ASSESSMENTS, topics
+from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, topics
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +25,13 @@ Run = Callable[[threading.Event], None]
 
 
 def build(name: str, settings: Settings, servers: Servers, instance: str | None = None) -> Run:
-    """The worker called `name` (`classifier`, `storyteller`, `relay`), ready to run until an event is set.
+    """The worker called `name`, one of `WORKERS`, ready to run until an event is set.
 
     `instance` is a stable number among workers of this kind: a restart then takes its partitions back
     at once.
     """
     engine = connect(servers.database_url.get_secret_value())
-    return {"classifier": _classifier, "storyteller": _storyteller, "relay": _relay}[name](
-        engine, settings, servers, instance
-    )
+    return WORKERS[name](engine, settings, servers, instance)
 
 
 def main(run: Run) -> int:
@@ -47,14 +47,19 @@ def main(run: Run) -> int:
     return 0
 
 
-def _classifier(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
-    group = f"{settings.topic_prefix}{classifier.NAME}"
+def _classifier(
+    engine: Engine, settings: Settings, servers: Servers, instance: str | None, source: str = ARTICLES
+) -> Run:
+    group = f"{settings.topic_prefix}{classifier.NAMES[source]}"
     known = topics(settings.topic_prefix)
-    strategy = classifier.strategy(engine, known, group, load_classifier())
-    loop = ConsumerLoop(
-        servers.broker, [known[ARTICLES].name], group, strategy, batch=settings.batch, instance=instance
-    )
-    return loop.run
+    strategy: Strategy = classifier.strategy(engine, known, group, load_classifier(), source)
+    batch = settings.batch
+    if source == BACKFILL:
+        # A batch waits for its time inside the loop: it is to be worth a second, no more.
+        strategy, batch = Paced(strategy, settings.backfill_rate), min(batch, settings.backfill_rate)
+    return ConsumerLoop(
+        servers.broker, [known[source].name], group, strategy, batch=batch, instance=instance
+    ).run
 
 
 def _storyteller(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
@@ -90,3 +95,11 @@ def _relay(engine: Engine, settings: Settings, servers: Servers, instance: str |
         )
 
     return run
+
+
+WORKERS: dict[str, Callable[[Engine, Settings, Servers, str | None], Run]] = {
+    classifier.NAMES[ARTICLES]: _classifier,
+    classifier.NAMES[BACKFILL]: partial(_classifier, source=BACKFILL),
+    storyteller.NAME: _storyteller,
+    relay.NAME: _relay,
+}

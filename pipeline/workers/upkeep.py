@@ -42,7 +42,8 @@ def reassess(engine: Engine, topic: Topic, classifier: Classifier) -> Reassessed
             return Reassessed(articles, changed)
         found = {(a.article_id, a.revision): classifier.assess(a) for a in page}
         with engine.begin() as tx:
-            changed += len(verdicts.save_assessments(tx, topic, [a.article_id for a in page], found))
+            ids = [a.article_id for a in page]
+            changed += len(verdicts.save_assessments(tx, topic, ids, found, outbox.HISTORY))
         articles, after = articles + len(page), page[-1].article_id
 
 
@@ -62,7 +63,7 @@ def maintain(engine: Engine, polls: timedelta, letters: timedelta) -> dict[str, 
 def rebuild(engine: Engine, name: str, topic: Topic) -> int:
     """Announce every stored state of the topic called `name` again; how many there are.
 
-    Waits while the relay is behind, so that neither the outbox nor the news in it have to.
+    Waits while the relay is behind, so that the outbox stays small.
     """
     queued, after = 0, ""
     while True:

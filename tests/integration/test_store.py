@@ -2,7 +2,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import permutations
 
 import msgspec
 import pytest
@@ -14,9 +15,12 @@ from pipeline.store import leases, outbox, tales, verdicts
 from pipeline.store.aggregates import ASSESSMENT, ConflictError, load, put
 from pipeline.store.database import is_current, migrate
 from pipeline.store.models import Base
-from schemas.topics import ASSESSMENTS
+from pipeline.store.outbox import HISTORY, NEWS
+from pipeline.stories import Decision, Keys, Settings, State, decide
+from pipeline.workers.classifier import assessing
+from schemas.topics import ASSESSMENTS, RELEASES, STORIES
 from tests.conftest import World
-from tests.samples import StubClassifier, article
+from tests.samples import START, StubClassifier, article
 
 pytestmark = pytest.mark.integration
 TTL = timedelta(seconds=30)
@@ -119,6 +123,70 @@ def test_a_sighting_before_its_article_makes_the_row_and_gives_way(world: World)
         verdicts.save_articles(tx, [article(1, later=1)])
     assert world.scalar("SELECT revision FROM articles") == "r1-0"
     assert world.scalar("SELECT count(*) FROM sightings") == 2
+
+
+def test_whatever_the_order_of_news_and_history_the_rows_are_the_same(world: World) -> None:
+    told = [
+        (article(1), HISTORY),
+        (article(1, kind="sighting", feed="b", later=1), HISTORY),
+        (msgspec.structs.replace(article(1, kind="sighting", feed="c", later=9), revision="teaser"), NEWS),
+        (article(1, revision=1, kind="revision", later=5), NEWS),
+        (article(1, revision=2, kind="revision", feed="d", later=3), HISTORY),
+    ]
+    found = set()
+    for order in permutations(told):
+        with world.engine.connect() as tx:
+            for message, lane in order:
+                assessing(StubClassifier(), world.topics[ASSESSMENTS], lane)([message])(tx)  # type: ignore[arg-type]  # a stub
+            tables = ("articles", "revisions", "sightings", "assessments")
+            drop = {"first_stored_at", "written_at", "version"}
+            rows = [
+                {k: v for k, v in row.items() if k not in drop}
+                for table in tables
+                for row in tx.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).mappings()  # noqa: S608
+            ]
+            rows[-1]["body"].pop("version")
+            found.add(str(rows))
+            assert (rows[0]["revision"], rows[-1]["revision"]) == ("r1-1", "r1-1")
+            assert len(rows) == 1 + 3 + 4 + 1
+            tx.rollback()
+    assert len(found) == 1
+
+
+def test_a_batch_of_news_and_of_history_loads_nothing_in_between(world: World) -> None:
+    moments = [START - timedelta(days=days) for days in (2000, 1001, 1000, 3, 0)]
+    state = cluster_rows(moments)
+    with world.engine.begin() as tx:
+        tales.save_decision(tx, world.topics[STORIES], world.topics[RELEASES], state)
+    week, day = timedelta(days=7), timedelta(days=1)
+
+    def loaded(*asked: tuple[int, str]) -> list[int]:
+        keys = [
+            Keys(
+                article_id="none",
+                actors=frozenset({actor}),
+                since=moments[number] - week,
+                until=moments[number] + day,
+                releases=frozenset(),
+            )
+            for number, actor in asked
+        ]
+        with world.engine.connect() as tx:
+            members = tales.load_state(tx, keys).members
+        return sorted(int(m.article.article_id, 16) for m in members)
+
+    assert loaded((0, "openai"), (4, "openai")) == [0, 3, 4]
+    assert loaded((1, "openai"), (0, "nobody")) == [1, 2]
+    assert loaded((2, "openai"), (1, "openai"), (4, "openai")) == [1, 2, 3, 4]
+
+
+def cluster_rows(moments: list[datetime]) -> Decision:
+    """Articles 0, 1, 2, … of these moments, each in a story of its own."""
+    told = [
+        msgspec.structs.replace(StubClassifier().assess(article(n)), published_at=at)
+        for n, at in enumerate(moments)
+    ]
+    return decide(told, State(), Settings())
 
 
 def test_a_new_key_is_written_by_one_and_seen_by_the_other(world: World) -> None:

@@ -71,7 +71,8 @@ def test_kill_9_of_everything_and_up_again_loses_nothing(tmp_path: Path) -> None
             until(lambda: len(json.loads(racewire(env, "stories", "--json"))) == 2, 30)
             seen = json.loads(racewire(env, "status", "--json"))
             assert seen["store"]["articles"] == 2
-            assert seen["lag"] == {"news.articles.v1": 0, "ai-race.assessments.v1": 0}
+            assert set(seen["lag"].values()) == {0}
+            assert len(seen["lag"]) == 3
             (port,) = (s["port"] for s in seen["stack"]["services"] if s["name"] == "web")
             assert httpx.get(f"http://127.0.0.1:{port}/healthz").json()["status"] == "ok"
             assert SECOND[1] in httpx.get(f"http://127.0.0.1:{port}/").text

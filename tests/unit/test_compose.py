@@ -50,7 +50,7 @@ def locked(package: str) -> str:
 
 def test_every_command_is_one_of_ours(model: dict[str, Any]) -> None:
     commands = [s["command"] for s in ours(model).values() if s["command"][0] == "racewire"]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         parse(command[1:])
 

@@ -14,3 +14,7 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("host"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("held_hosts")
