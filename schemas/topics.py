@@ -53,6 +53,11 @@ class Topic(Struct, frozen=True, forbid_unknown_fields=True):
         return f"{kebab(self.type_name)}.v{self.schemas[-1].version}.schema.json"
 
     @property
+    def forgets(self) -> bool:
+        """Whether a record without a value takes its key off the topic."""
+        return self.config.get("cleanup.policy") == "compact"
+
+    @property
     def dead_letters(self) -> str:
         """Name of the topic that takes what could not be processed from this one."""
         return f"{self.name}.dead-letters"

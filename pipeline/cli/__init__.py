@@ -27,6 +27,7 @@ COMMANDS = {
     "schemas": "contract",
     "backup": "recovery",
     "restore": "recovery",
+    "forget": "takedown",
 }
 
 

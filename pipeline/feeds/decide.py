@@ -7,7 +7,7 @@ between, the next poll decides the same again.
 Within a batch the memory of one feed's decision must be laid over `known` before the next feed is decided.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -23,8 +23,12 @@ def decide(
     feed: Feed,
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
+    forgotten: Container[str] = (),
 ) -> Decision:
-    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids."""
+    """Give every entry exactly one outcome.
+
+    `known` has what is remembered of the entries' article ids; `forgotten` are those that were taken down.
+    """
     outcomes: list[Outcome] = []
     memory: list[Known] = []
     entries = tuple(entries)
@@ -36,23 +40,30 @@ def decide(
                 Outcome(position=entry.position, kind="reject", why=entry.detail, reason=entry.reason)
             )
             continue
+        if entry.article.article_id in forgotten:
+            why = "the article was taken down (`racewire forget`) and does not return"
+            outcomes.append(_refused(entry, "forgotten", why))
+            continue
         winner = richest[entry.article.article_id]
         if entry is not winner:
-            outcomes.append(
-                Outcome(
-                    position=entry.position,
-                    kind="reject",
-                    why=f"entry {winner.position} of this document has the same address and counts",
-                    article_id=entry.article.article_id,
-                    reason="duplicate-in-feed",
-                )
-            )
+            why = f"entry {winner.position} of this document has the same address and counts"
+            outcomes.append(_refused(entry, "duplicate-in-feed", why))
             continue
         outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id))
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
+
+
+def _refused(entry: Candidate, reason: str, why: str) -> Outcome:
+    return Outcome(
+        position=entry.position,
+        kind="reject",
+        why=why,
+        article_id=entry.article.article_id,
+        reason=reason,
+    )
 
 
 def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:

@@ -84,6 +84,14 @@ class PollRow(Base):
     __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
 
 
+class ForgottenRow(Base):
+    """An article that was taken down: it is neither published nor stored again."""
+
+    __tablename__ = "forgotten"
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 # --- what the classifier writes ------------------------------------------------------------------------
 
 

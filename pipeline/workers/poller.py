@@ -37,6 +37,7 @@ from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched,
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
+from pipeline.store.takedown import forgotten
 from pipeline.workers.strategy import unavailable
 from schemas.codec import OutRecord, record
 from schemas.topics import ARTICLES, Topic, topics
@@ -145,13 +146,12 @@ class Poller:
             memory.serialise_publishing(tx)
             held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
-            known = memory.load_known(
-                tx, [e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)]
-            )
+            ids = {e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)}
+            known, gone = memory.load_known(tx, ids), forgotten(tx, ids)
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
-                decision = decide(r.feed, r.entries, known | learned)
+                decision = decide(r.feed, r.entries, known | learned, gone)
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
             publish(producer, [r for d in decisions for r in self._records(d)])

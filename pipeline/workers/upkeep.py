@@ -4,6 +4,7 @@ The flows schedule them and the command line runs them; each does its work in sm
 can be stopped and started at any time.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 from pipeline.bus.connection import Broker
 from pipeline.bus.reading import ends
 from pipeline.classify import Classifier
-from pipeline.store import backup, dead_letters, outbox, retention, verdicts
+from pipeline.store import backup, dead_letters, outbox, retention, takedown, verdicts
 from pipeline.store.aggregates import AGGREGATES, announce
 from pipeline.store.database import migrate
 from schemas.topics import Topic
@@ -97,6 +98,20 @@ def restore(
     migrate(engine)
     with engine.begin() as tx:
         return backup.settle(tx, there)
+
+
+def forget(engine: Engine, topic: Topic, article_ids: Sequence[str], feed_id: str = "") -> Counter[str]:
+    """Take down articles, and all whose text is a feed's; how many rows of what that concerned."""
+    done: Counter[str] = Counter()
+    with engine.begin() as tx:
+        done.update(takedown.forget(tx, topic, article_ids))
+    while feed_id:
+        with engine.begin() as tx:
+            page = takedown.of_feed(tx, feed_id, PAGE)
+            done.update(takedown.forget(tx, topic, page))
+        if len(page) < PAGE:
+            break
+    return done
 
 
 def redrive(engine: Engine, ids: Sequence[int] = (), limit: int = 1000) -> list[int]:

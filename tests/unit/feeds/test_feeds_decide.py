@@ -195,3 +195,15 @@ def test_who_owns_an_article_does_not_depend_on_the_order(
             memory.poll(feed, *entries)
         owners.append({i: (known.owner, known.revision, known.carriers) for i, known in memory.known.items()})
     assert owners[0] == owners[1]
+
+
+def test_what_was_taken_down_does_not_return_however_it_changes() -> None:
+    for candidate in (a_candidate(PAPER, text=SHORT), a_candidate(LAB, text=LONG, title="Another title")):
+        decision = decide(PAPER, [candidate], {}, {candidate.article.article_id})
+        (outcome,) = decision.outcomes
+        assert (outcome.kind, outcome.reason, decision.messages, decision.memory) == (
+            "reject",
+            "forgotten",
+            (),
+            (),
+        )
