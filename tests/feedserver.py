@@ -5,6 +5,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -58,11 +60,16 @@ class FeedServer:
         return Handler
 
 
-def rss(*entries: tuple[str, str, str], link: str = "https://paper.example") -> bytes:
-    """An RSS document of (path, title, text), each published on 1 April 2025."""
+START = datetime(2025, 4, 1, 8, tzinfo=UTC)
+
+
+def rss(
+    *entries: tuple[str, str, str], link: str = "https://paper.example", published: datetime = START
+) -> bytes:
+    """An RSS document of (path, title, text)."""
     items = "".join(
         f"<item><title>{title}</title><link>{link}{path}</link><description>{text}</description>"
-        f"<pubDate>Tue, 01 Apr 2025 08:00:00 GMT</pubDate></item>"
+        f"<pubDate>{format_datetime(published)}</pubDate></item>"
         for path, title, text in entries
     )
     return (

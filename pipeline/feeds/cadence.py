@@ -110,6 +110,7 @@ def next_state(
         failures=0,
         validators=fetched.validators,
         interval=interval,
+        first_success_at=state.first_success_at or now,
         last_success_at=now,
         silent_since=polled.rhythm.last if is_silent(polled.rhythm, now) else None,
         next_poll_at=_welcome(now, interval, polled.hints, fetched.fresh_for, bounds),

@@ -28,6 +28,9 @@ OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 # One full answer a day costs a server next to nothing, and bounds how long a lying one can hide its articles.
 TRUST_VALIDATORS = timedelta(days=1)
 
+# What a feed yields, and whether it is of any use, is told of so long a time.
+RECENT = timedelta(days=30)
+
 
 class Value(Struct, frozen=True, kw_only=True):
     """Base of the values below: immutable, compared by content."""
@@ -113,6 +116,7 @@ class FeedState(Value, frozen=True, kw_only=True):
     interval: timedelta | None = None
     failures: int = 0
     last_attempt_at: datetime | None = None
+    first_success_at: datetime | None = None
     last_success_at: datetime | None = None
     last_new_at: datetime | None = None
     last_body_at: datetime | None = None

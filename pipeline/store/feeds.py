@@ -18,7 +18,10 @@ CLAIM_LOCK = 7_305_803  # the same: see `claim`
 
 @dataclass(frozen=True)
 class Poll:
-    """What became of one poll of one feed. `entries` is the sum of the five that follow."""
+    """What became of one poll of one feed. `entries` is the sum of the five that follow.
+
+    `change` says in words what it changed of the feed's standing, and is not kept.
+    """
 
     feed_id: str
     at: datetime
@@ -29,6 +32,7 @@ class Poll:
     sightings: int = 0
     unchanged: int = 0
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
+    change: str = ""
 
     @property
     def entries(self) -> int:

@@ -29,6 +29,7 @@ from pipeline.feeds import registry
 from pipeline.feeds.cadence import Bounds, held_until, is_our_outage, next_state
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.health import change
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.moves import duplicate
@@ -203,6 +204,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         sightings=counts["sighting"],
         unchanged=counts["unchanged"],
         rejects=tuple(rejects),
+        change=change(read.state, state) or "",
     )
 
 

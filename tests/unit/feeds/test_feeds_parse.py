@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.feeds.parse import MAX_ENTRIES, parse
+from pipeline.feeds.parse import MAX_ENTRIES, MAX_LINES, MAX_TOKENS, parse
 from tests.unit.feeds.feed_factory import an_item, rss
 
 URL = "https://paper.example/feed.xml"
@@ -131,7 +131,12 @@ BOMB = "<!DOCTYPE rss [{}]><rss version='2.0'><channel><item><title>&b;</title><
             "too-many-entries",
         ),
         (b"<rss " + b" ".join(b'a%d=">"' % n for n in range(101)) + b"><channel/></rss>", "too-complex"),
-        (b"<rss version='2.0'><channel>" + b"<a>" * 400_000, "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"<a>" * (MAX_TOKENS + 1), "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"&lt;" * (MAX_TOKENS + 1), "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"\n" * (MAX_LINES + 1) + b"</channel></rss>", "too-complex"),
+        (b"<!-- -->" + b"\n" * 200_000 + rss(), "too-complex"),
+        (b"<!DOCTYPE\n" * 100_000 + rss(), "too-complex"),
+        (b"<!DOCTYPE \n" + b"a" * 200_000 + rss(), "too-complex"),
     ],
 )
 def test_what_is_no_feed_has_a_reason(body: bytes, problem: str) -> None:
@@ -143,6 +148,10 @@ def test_what_is_no_feed_has_a_reason(body: bytes, problem: str) -> None:
 def test_a_feed_without_entries_is_a_feed() -> None:
     parsed = parse(rss(), url=URL)
     assert (parsed.problem, parsed.entries, parsed.format) == (None, (), "rss20")
+
+
+def test_a_document_may_begin_with_many_empty_lines() -> None:
+    assert parse(b"<?xml version='1.0'?>" + b"\n" * 1_500 + rss()[21:], url=URL).problem is None
 
 
 def test_half_a_document_gives_the_entries_it_has() -> None:
