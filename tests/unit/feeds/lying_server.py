@@ -1,6 +1,7 @@
 """A server on loopback that answers each path with exactly the bytes it is told to, HTTP or not."""
 
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -11,9 +12,15 @@ Answer = Callable[[bytes, Callable[[bytes], None]], None]
 
 
 class LyingServer:
-    """Use as a context manager; `answers` maps paths to what is sent there, `asked` has the requests seen."""
+    """Use as a context manager; `answers` maps paths to what is sent there, `asked` has the requests seen.
 
-    def __init__(self) -> None:
+    It is a proxy as well: what it is asked for is then a whole address or, for a tunnel, a host and port.
+    Where `tunnel` is set, it goes on by TLS after CONNECT, as the server at the other end. With `tls` all is
+    by TLS.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tunnel: ssl.SSLContext | None = None
         self.answers: dict[str, bytes | Answer] = {}
         self.asked: list[bytes] = []
         # Set on the way out, so that an answer that never ends can wait for it.
@@ -35,11 +42,17 @@ class LyingServer:
                         self.wfile.write(answer)
                     else:
                         answer(request, lambda piece: self.wfile.write(piece) and None)
+                    if outer.tunnel is not None and request.startswith(b"CONNECT "):
+                        self.request = outer.tunnel.wrap_socket(self.request, server_side=True)
+                        self.setup()
+                        self.handle()
                 except OSError:
                     pass  # the client has had enough
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property

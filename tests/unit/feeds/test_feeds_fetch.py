@@ -136,6 +136,15 @@ def test_redirects_are_followed_to_where_the_document_is(server: LyingServer) ->
     assert (fetched.kind, fetched.url) == ("ok", server.url("/moved?a=b"))
 
 
+def test_a_redirect_may_be_written_in_utf_8_or_latin_1(server: LyingServer) -> None:
+    server.answers["/%C3%BCber"] = http(body=BODY)
+    for location in ("/über".encode(), "/über".encode("latin-1")):
+        server.answers["/feed"] = (
+            b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+        )
+        assert fetch(server.url("/feed")).kind == "ok"
+
+
 @pytest.mark.parametrize(
     ("statuses", "moved_to"),
     [
