@@ -26,8 +26,12 @@ from pipeline.feeds.proxy import ProxyError, ProxyPool
 from pipeline.feeds.turns import Turns
 from pipeline.feeds.unpack import BodyError, read
 from pipeline.feeds.values import Feed, Fetched, Validators
+from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
+# The statuses that walls send their pages with, and how much of such a page is looked at.
+_WALLED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_MAX_PAGE = 200_000
 # What is kept of a validator: servers have sent cookies and whole pages in these headers.
 _MAX_VALIDATOR = 1_000
 
@@ -146,7 +150,20 @@ async def _answer(
         if response.status == HTTPStatus.OK:
             body = await read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
             return _body_outcome(url, headers, body, validators)
-        return _bodiless_outcome(url, response.status, headers, validators)
+        outcome = _bodiless_outcome(url, response.status, headers, validators)
+        if response.status in _WALLED and is_challenge(await _page(response, headers)):
+            reason, detail = CHALLENGE
+            return replace(outcome, reason=reason, detail=f"{detail} ({response.status})")
+        return outcome
+
+
+async def _page(response: httpcore.Response, headers: dict[str, str]) -> str:
+    """The page of an answer that is no document, as far as it can be had."""
+    try:
+        body = await read(response.aiter_stream(), headers.get("content-encoding", ""), _MAX_PAGE)
+    except (BodyError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        return ""
+    return body.decode("utf-8", "replace")
 
 
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:

@@ -1,14 +1,21 @@
 """A server on loopback that answers each path with exactly the bytes it is told to, HTTP or not."""
 
+import socket
 import socketserver
 import ssl
+import struct
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 # Handed what was asked and a function that sends bytes; the connection closes when it returns.
 Answer = Callable[[bytes, Callable[[bytes], None]], None]
+
+
+class Reset(Exception):
+    """Raised by an answer that wants its connection reset."""
 
 
 class LyingServer:
@@ -46,6 +53,8 @@ class LyingServer:
                         self.request = outer.tunnel.wrap_socket(self.request, server_side=True)
                         self.setup()
                         self.handle()
+                except Reset:
+                    self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 except OSError:
                     pass  # the client has had enough
 
@@ -82,3 +91,43 @@ def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
         *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunked(*chunks: bytes, **headers: str) -> bytes:
+    """An answer in chunks as they are given, with their sizes or without."""
+    head = http(**headers).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    return head + b"".join(chunks)
+
+
+def endless(start: bytes, piece: bytes) -> Answer:
+    """An answer that never ends and comes as fast as it is taken."""
+
+    def answer(request: bytes, send: Callable[[bytes], None]) -> None:
+        send(start)
+        while True:
+            send(piece)
+
+    return answer
+
+
+def dripping(start: bytes, piece: bytes = b"") -> Answer:
+    """An answer that never ends, of which each piece comes well within the time for one."""
+
+    def answer(request: bytes, send: Callable[[bytes], None]) -> None:
+        send(start)
+        while True:
+            time.sleep(0.02)
+            send(piece)
+
+    return answer
+
+
+def reset(start: bytes) -> Answer:
+    """An answer whose connection is reset midway."""
+
+    def answer(request: bytes, send: Callable[[bytes], None]) -> None:
+        send(start)
+        time.sleep(0.05)  # so that it arrives before the reset, which overtakes
+        raise Reset
+
+    return answer
