@@ -40,6 +40,8 @@ _NOT_A_FEED = frozenset({"html", "not-a-feed", "empty-body", "sitemap-index", "s
 
 _GAP = "its oldest entry is newer than all seen before: entries may have been lost in between"
 
+_OUTAGE = "no host could be reached: our own network seems to be down"
+
 
 def next_state(
     state: FeedState,
@@ -54,7 +56,8 @@ def next_state(
     """The state of a feed after a poll.
 
     `parsed` and `decision` are those of an `ok` fetch, None for every other. `our_outage` says that so many
-    hosts failed at once that the fault is ours: such a failure is not held against the feed.
+    hosts failed at once that the fault is ours: such a failure is not held against the feed, nor is one of
+    our proxy.
     """
     if fetched.kind == "held":
         return replace(state, next_poll_at=now + (_patience(fetched) or bounds.floor))
@@ -72,9 +75,9 @@ def next_state(
             validators=Validators(),
         )
     if fetched.kind == "failed":
-        if our_outage:
-            why = "no host could be reached: our own network seems to be down"
-            return replace(polled, detail=why, next_poll_at=now + bounds.floor)
+        ours = fetched.detail if fetched.reason == "proxy" else _OUTAGE if our_outage else None
+        if ours is not None:
+            return replace(polled, detail=ours, next_poll_at=now + bounds.floor)
         return _failed(polled, fetched.reason, fetched.detail, _patience(fetched), now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
@@ -174,7 +177,7 @@ def is_our_outage(results: Iterable[Fetched]) -> bool:
             continue
         host = host_of(fetched.url)
         hosts.add(host)
-        if fetched.reason not in ("connect", "timeout"):
+        if fetched.reason not in ("connect", "timeout", "proxy"):
             reached.add(host)
     return len(hosts) >= 3 and not reached
 

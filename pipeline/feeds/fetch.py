@@ -17,15 +17,21 @@ from ssl import SSLContext
 import httpcore
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import SecretStr
 
 from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
 from pipeline.feeds.guard import GuardedBackend, RefusedAddressError
+from pipeline.feeds.proxy import ProxyError, ProxyPool
 from pipeline.feeds.turns import Turns
 from pipeline.feeds.unpack import BodyError, read
 from pipeline.feeds.values import Feed, Fetched, Validators
+from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
+# The statuses that walls send their pages with, and how much of such a page is looked at.
+_WALLED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_MAX_PAGE = 200_000
 # What is kept of a validator: servers have sent cookies and whole pages in these headers.
 _MAX_VALIDATOR = 1_000
 
@@ -35,7 +41,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
     what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
-    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts.
+    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts. `proxy`
+    is the address of a proxy to go through, with its credentials.
     """
 
     user_agent: str
@@ -47,6 +54,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrency: int = 20
     host_concurrency: int = 2
     host_interval: float = 0.0
+    proxy: SecretStr | None = None
 
 
 class _Redirect(Struct, frozen=True):
@@ -77,9 +85,7 @@ async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turn
     url, left = feed.url, limits.total
     moved_to, all_permanent = None, True
     # A pool a feed: a connection that one feed may have must not be found by another.
-    async with httpcore.AsyncConnectionPool(
-        ssl_context=_ssl_context(), network_backend=GuardedBackend(feed.allow_hosts)
-    ) as pool:
+    async with _pool(feed, limits) as pool:
         for _ in range(limits.redirects + 1):
             # No turn is held while another is waited for, so that two hosts never wait for each other.
             async with turns.turn(url) as held:
@@ -98,6 +104,13 @@ async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turn
     return Fetched(kind="failed", url=url, reason="too-many-redirects", detail=detail)
 
 
+def _pool(feed: Feed, limits: Limits) -> httpcore.AsyncConnectionPool:
+    if limits.proxy is not None:
+        return ProxyPool(limits.proxy.get_secret_value(), feed.allow_hosts, _ssl_context())
+    backend = GuardedBackend(feed.allow_hosts)
+    return httpcore.AsyncConnectionPool(ssl_context=_ssl_context(), network_backend=backend)
+
+
 async def _ask(
     pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits, left: float
 ) -> Fetched | _Redirect:
@@ -110,7 +123,7 @@ async def _ask(
     except httpcore.TimeoutException as error:
         phase = "connect" if isinstance(error, httpcore.ConnectTimeout) else "answer"
         reason, detail = "timeout", f"the server did not {phase} in time"
-    except (BodyError, RefusedAddressError, BadAddressError) as error:
+    except (BodyError, RefusedAddressError, BadAddressError, ProxyError) as error:
         reason, detail = error.reason, str(error)
     except httpcore.ConnectError as error:
         reason, detail = "connect", f"no connection: {error}"
@@ -132,12 +145,25 @@ async def _answer(
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
         }
         if response.status in (301, 302, 303, 307, 308) and "location" in headers:
-            to = absolute(headers["location"], url)._replace(fragment="").geturl()
+            to = absolute(_location(headers["location"]), url)._replace(fragment="").geturl()
             return _Redirect(to, permanent=response.status in (301, 308))
         if response.status == HTTPStatus.OK:
             body = await read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
             return _body_outcome(url, headers, body, validators)
-        return _bodiless_outcome(url, response.status, headers, validators)
+        outcome = _bodiless_outcome(url, response.status, headers, validators)
+        if response.status in _WALLED and is_challenge(await _page(response, headers)):
+            reason, detail = CHALLENGE
+            return replace(outcome, reason=reason, detail=f"{detail} ({response.status})")
+        return outcome
+
+
+async def _page(response: httpcore.Response, headers: dict[str, str]) -> str:
+    """The page of an answer that is no document, as far as it can be had."""
+    try:
+        body = await read(response.aiter_stream(), headers.get("content-encoding", ""), _MAX_PAGE)
+    except (BodyError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        return ""
+    return body.decode("utf-8", "replace")
 
 
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
@@ -191,6 +217,14 @@ def _bodiless_outcome(url: str, status: int, headers: dict[str, str], asked: Val
         detail=f"{url} answered {phrase}",
         retry_after=hints.retry_after(headers.get("retry-after", ""), datetime.now(UTC)),
     )
+
+
+def _location(header: str) -> str:
+    """An address in a header, read as Latin-1: what is not ASCII there is UTF-8 in practice."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
 
 
 def _validator(value: str | None) -> str | None:

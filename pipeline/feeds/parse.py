@@ -18,6 +18,7 @@ from pipeline.feeds import hints, jsonfeed, sitemap, text
 from pipeline.feeds.charset import decode
 from pipeline.feeds.dates import published
 from pipeline.feeds.values import Entry, ParsedFeed
+from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 # Bounds on what the parser is given, so that no document takes it 2 s. It takes 10 to 20 µs for each tag,
 # half of that for each character reference, 2 for each line, and a time that grows with the square of a tag's
@@ -46,12 +47,6 @@ _ROOT = re.compile(
     rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype[^<>]*>)*+<(?:[\w.-]++:)?(\w+)", re.DOTALL | re.IGNORECASE
 )
 _HTML_START = re.compile(r"^\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
-# What the walls of the large hosters put into the page that stands in for the feed.
-_CHALLENGE = re.compile(
-    r"cf-chl|challenge-platform|just a moment\.\.\.|attention required!|captcha|_incapsula_|ddos-guard"
-    r"|access denied|verify you are human|enable javascript and cookies",
-    re.IGNORECASE,
-)
 
 
 def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
@@ -152,8 +147,8 @@ def _what_it_is(document: str) -> tuple[str, str]:
     head = document[:200_000]
     if not head:
         return "empty-body", "the server sent an empty document"
-    if _CHALLENGE.search(head):
-        return "challenge", "the server sent a page that wants to see a person, not the feed"
+    if is_challenge(head):
+        return CHALLENGE
     if _HTML_START.search(head):
         return "html", f"the server sent an HTML page, not a feed: {text.from_html(head, 100)!r}"
     return "not-a-feed", f"the document is no feed that is known here; it begins with {head[:60]!r}"

@@ -221,6 +221,7 @@ def limits(settings: configuration.Settings) -> Limits:
         user_agent=f"racewire/{version('racewire')}{contact}",
         host_concurrency=settings.host_concurrency,
         host_interval=settings.host_interval,
+        proxy=settings.proxy,
     )
 
 

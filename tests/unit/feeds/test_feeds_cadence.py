@@ -202,6 +202,13 @@ def test_our_own_outage_condemns_no_feed() -> None:
     assert (state.status, state.failures, state.next_poll_at) == ("ok", 0, NOW + BOUNDS.floor)
 
 
+def test_a_proxy_that_does_not_work_is_not_held_against_a_feed() -> None:
+    state = step(HEALTHY, replace(FAILED, status=None, reason="proxy", detail="no connection to the proxy"))
+    assert (state.status, state.failures, state.next_poll_at) == ("ok", 0, NOW + BOUNDS.floor)
+    assert state.detail == "no connection to the proxy"
+    assert step(state, NOT_MODIFIED).detail is None
+
+
 def _unreachable(host: str) -> Fetched:
     return Fetched(kind="failed", url=f"https://{host}/feed", reason="connect", detail="no route")
 
