@@ -5,7 +5,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_PUBLISHED = format_datetime(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1))
 
 
 class FeedServer:
@@ -59,10 +63,10 @@ class FeedServer:
 
 
 def rss(*entries: tuple[str, str, str], link: str = "https://paper.example") -> bytes:
-    """An RSS document of (path, title, text), each published on 1 April 2025."""
+    """An RSS document of (path, title, text), each published an hour before the tests began."""
     items = "".join(
         f"<item><title>{title}</title><link>{link}{path}</link><description>{text}</description>"
-        f"<pubDate>Tue, 01 Apr 2025 08:00:00 GMT</pubDate></item>"
+        f"<pubDate>{_PUBLISHED}</pubDate></item>"
         for path, title, text in entries
     )
     return (

@@ -5,25 +5,62 @@ That makes a poll safe to repeat: it publishes, waits for the acknowledgement, t
 between, the next poll decides the same again.
 
 Within a batch the memory of one feed's decision must be laid over `known` before the next feed is decided.
+
+What is new is news or history by its date (`Horizon`). What was seen once never comes back as news: its row
+in the memory says so, and when that is dropped its date is older than the horizon.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.feeds.values import Candidate, Decision, Feed, Known, Outcome, OutcomeKind, Reject, ownership
+from pipeline.feeds.values import (
+    Candidate,
+    Decision,
+    Feed,
+    FeedState,
+    Known,
+    Outcome,
+    OutcomeKind,
+    Reject,
+    Value,
+    ownership,
+)
 
 # A page that changes with every poll (rotating ads, live tickers) would else fill the topic for good. A real
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
 MAX_EDITS = 12
+
+ALL_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+class Horizon(Value, frozen=True, kw_only=True):
+    """How old what is new may be to be news: `first_import` for a feed that never gave anything, else `seen`.
+
+    A memory that nobody has carried for `seen` may be dropped. One without a date never is: nothing but the
+    memory tells that it is old.
+    """
+
+    first_import: timedelta = timedelta(hours=48)
+    seen: timedelta = timedelta(days=400)
+
+    def news_since(self, state: FeedState, now: datetime) -> datetime:
+        """The date from which on what `state`'s feed shows is news."""
+        age = self.first_import if state.last_success_at is None else self.seen
+        return now - min(age, self.seen)
 
 
 def decide(
     feed: Feed,
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
+    news_since: datetime = ALL_TIME,
 ) -> Decision:
-    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids."""
+    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids.
+
+    What nobody knows and is dated before `news_since` is history; what is undated is taken for news.
+    """
     outcomes: list[Outcome] = []
     memory: list[Known] = []
     entries = tuple(entries)
@@ -47,7 +84,7 @@ def decide(
                 )
             )
             continue
-        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id))
+        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id), news_since)
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
@@ -71,14 +108,18 @@ def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
     )
 
 
-def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Outcome, Known | None]:
+def _decide_one(
+    feed: Feed, candidate: Candidate, old: Known | None, news_since: datetime
+) -> tuple[Outcome, Known | None]:
     article = candidate.article
+    is_dated = article.published_precision != "observed"
+    history = old.history if old is not None else is_dated and article.published_at < news_since
 
     def outcome(kind: OutcomeKind, why: str) -> Outcome:
         message = None
         if kind != "unchanged":
             message = replace(article, kind=kind)
-            if old is not None and article.published_precision == "observed":
+            if old is not None and not is_dated:
                 # An undated article keeps the time at which it was first seen, whoever carries it later.
                 message = replace(message, published_at=old.published_at, published_precision=old.precision)
         return Outcome(
@@ -87,6 +128,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
             why=why,
             article_id=article.article_id,
             article=message,
+            history=history and message is not None,
         )
 
     mine = Known(
@@ -98,10 +140,12 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         title_digest=candidate.title_digest,
         published_at=article.published_at,
         precision=article.published_precision,
+        history=history,
         carriers=frozenset({feed.id}),
     )
     if old is None:
-        return outcome("article", "no feed has carried this address before"), mine
+        age = f", and it is of before {news_since:%Y-%m-%d %H:%M}: history" if history else ""
+        return outcome("article", f"no feed has carried this address before{age}"), mine
 
     mine = replace(
         mine,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import dead_letters, outbox, retention, verdicts
+from pipeline.store import dead_letters, feeds, outbox, retention, verdicts
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
@@ -41,9 +41,13 @@ def reassess(engine: Engine, topic: Topic, classifier: Classifier) -> Reassessed
         articles, after = articles + len(page), page[-1].article_id
 
 
-def maintain(engine: Engine, polls: timedelta, letters: timedelta) -> dict[str, int]:
-    """Delete the records of polls and the settled dead letters that are older than their retention."""
-    jobs = {"polls": (retention.old_polls, polls), "dead_letters": (retention.settled_letters, letters)}
+def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedelta) -> dict[str, int]:
+    """Delete records of polls, settled dead letters and memories of articles that are past their time."""
+    jobs = {
+        "polls": (retention.old_polls, polls),
+        "dead_letters": (retention.settled_letters, letters),
+        "known_articles": (feeds.forget, seen),
+    }
     removed = dict.fromkeys(jobs, 0)
     for name, (delete, age) in jobs.items():
         count = PAGE
