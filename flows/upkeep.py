@@ -28,7 +28,8 @@ def maintain() -> dict[str, int]:
     engine = connect(configuration.servers(settings).database_url.get_secret_value())
     polls = timedelta(days=settings.keep_polls_days)
     letters = timedelta(days=settings.keep_dead_letters_days)
-    return _report("maintain", upkeep.maintain(engine, polls, letters))
+    seen = timedelta(days=settings.seen_days)
+    return _report("maintain", upkeep.maintain(engine, polls, letters, seen))
 
 
 @flow(name="redrive")

@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     host_concurrency: int = Field(default=2, ge=1, description="feeds fetched at once from one host")
     poll_batch: int = Field(default=20, ge=1, le=200, description="feeds in one Prefect task")
     batch: int = Field(default=500, ge=1, description="records a worker takes at once")
+    first_import_hours: float = Field(
+        default=48, ge=0, le=1_000_000, description="what is older at a feed's first import is history"
+    )
+    seen_days: float = Field(
+        default=400, ge=1, le=36_500, description="what is new and older is history; memory is kept so long"
+    )
     backfill_rate: int = Field(default=50, ge=1, description="articles of history a second and process")
     keep_polls_days: float = Field(default=30, gt=0, description="how long records of polls are kept")
     keep_dead_letters_days: float = Field(default=90, gt=0, description="the same of settled dead letters")

@@ -5,9 +5,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+RECENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)  # news, also on a first import
 
 
 class FeedServer:
@@ -60,13 +62,10 @@ class FeedServer:
         return Handler
 
 
-START = datetime(2025, 4, 1, 8, tzinfo=UTC)
-
-
 def rss(
-    *entries: tuple[str, str, str], link: str = "https://paper.example", published: datetime = START
+    *entries: tuple[str, str, str], link: str = "https://paper.example", published: datetime = RECENT
 ) -> bytes:
-    """An RSS document of (path, title, text)."""
+    """An RSS document of (path, title, text), each published an hour before the tests began or as given."""
     items = "".join(
         f"<item><title>{title}</title><link>{link}{path}</link><description>{text}</description>"
         f"<pubDate>{format_datetime(published)}</pubDate></item>"

@@ -76,6 +76,8 @@ def _settings(newsroom: Newsroom) -> Settings:
         RACEWIRE_FEED_INTERVAL_MIN="1",
         RACEWIRE_FEED_INTERVAL_MAX="1",
         RACEWIRE_HOST_INTERVAL="0",  # the newsroom is one host
+        RACEWIRE_SEEN_DAYS="36500",  # its news is of 2025, and news all the same
+        RACEWIRE_FIRST_IMPORT_HOURS="876000",
     )
     return processes.with_web_port(configuration.load())
 

@@ -5,29 +5,63 @@ That makes a poll safe to repeat: it publishes, waits for the acknowledgement, t
 between, the next poll decides the same again.
 
 Within a batch the memory of one feed's decision must be laid over `known` before the next feed is decided.
+
+What is new is news or history by its date (`Horizon`). What was seen once never comes back as news: its row
+in the memory says so, and when that is dropped its date is older than the horizon.
 """
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.feeds.values import Candidate, Decision, Feed, Known, Outcome, OutcomeKind, Reject, ownership
+from pipeline.feeds.values import (
+    Candidate,
+    Decision,
+    Feed,
+    FeedState,
+    Known,
+    Outcome,
+    OutcomeKind,
+    Reject,
+    Value,
+    ownership,
+)
 
 # A page that changes with every poll (rotating ads, live tickers) would else fill the topic for good. A real
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
 MAX_EDITS = 12
+
+ALL_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+class Horizon(Value, frozen=True, kw_only=True):
+    """How old what is new may be to be news: `first_import` for a feed that never gave anything, else `seen`.
+
+    A memory that nobody has carried for `seen` may be dropped. One without a date never is: nothing but the
+    memory tells that it is old.
+    """
+
+    first_import: timedelta = timedelta(hours=48)
+    seen: timedelta = timedelta(days=400)
+
+    def news_since(self, state: FeedState, now: datetime) -> datetime:
+        """The date from which on what `state`'s feed shows is news."""
+        age = self.first_import if state.last_success_at is None else self.seen
+        return now - min(age, self.seen)
 
 
 def decide(
     feed: Feed,
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
+    news_since: datetime = ALL_TIME,
     forgotten: Container[str] = (),
 ) -> Decision:
     """Give every entry exactly one outcome.
 
-    `known` has what is remembered of the entries' article ids; `forgotten` are those that were taken down.
+    `known` has what is remembered of the entries' article ids, `forgotten` are those that were taken down.
+    What nobody knows and is dated before `news_since` is history; what is undated is taken for news.
     """
     outcomes: list[Outcome] = []
     memory: list[Known] = []
@@ -49,7 +83,7 @@ def decide(
             why = f"entry {winner.position} of this document has the same address and counts"
             outcomes.append(_refused(entry, "duplicate-in-feed", why))
             continue
-        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id))
+        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id), news_since)
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
@@ -83,18 +117,22 @@ def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
     )
 
 
-def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Outcome, Known | None]:
+def _decide_one(
+    feed: Feed, candidate: Candidate, old: Known | None, news_since: datetime
+) -> tuple[Outcome, Known | None]:
     article = candidate.article
     if old is not None and old.observed_at is not None and article.observed_at <= old.observed_at:
         # Readers take the newest for current: what is decided last must be, though it was fetched at the same
         # time or before, by a poll that waited for its turn or on a clock that is slow.
         article = replace(article, observed_at=old.observed_at + timedelta.resolution)
+    is_dated = article.published_precision != "observed"
+    history = old.history if old is not None else is_dated and article.published_at < news_since
 
     def outcome(kind: OutcomeKind, why: str) -> Outcome:
         message = None
         if kind != "unchanged":
             message = replace(article, kind=kind)
-            if old is not None and article.published_precision == "observed":
+            if old is not None and not is_dated:
                 # An undated article keeps the time at which it was first seen, whoever carries it later.
                 message = replace(message, published_at=old.published_at, published_precision=old.precision)
         return Outcome(
@@ -103,6 +141,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
             why=why,
             article_id=article.article_id,
             article=message,
+            history=history and message is not None,
         )
 
     mine = Known(
@@ -115,10 +154,12 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         published_at=article.published_at,
         precision=article.published_precision,
         observed_at=article.observed_at,
+        history=history,
         carriers=frozenset({feed.id}),
     )
     if old is None:
-        return outcome("article", "no feed has carried this address before"), mine
+        age = f", and it is of before {news_since:%Y-%m-%d %H:%M}: history" if history else ""
+        return outcome("article", f"no feed has carried this address before{age}"), mine
 
     mine = replace(
         mine,

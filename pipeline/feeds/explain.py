@@ -1,7 +1,7 @@
 """What `racewire feeds try` shows: each step from a URL or file to articles, and what became of each entry.
 
-The same fetch, parse, identify and decide as in a poll, with an empty memory; nothing is published or
-remembered.
+The same fetch, parse, identify and decide as in a feed's first poll, with an empty memory; nothing is
+published or remembered.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,22 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.feeds.decide import decide
+from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Candidate, Decision, Feed, Fetched, ParsedFeed, Reject, Validators, Value
+from pipeline.feeds.values import (
+    Candidate,
+    Decision,
+    Feed,
+    FeedState,
+    Fetched,
+    ParsedFeed,
+    Reject,
+    Validators,
+    Value,
+)
 
 
 class Step(Value, frozen=True, kw_only=True):
@@ -71,7 +81,7 @@ def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datet
     if parsed.problem is not None:
         return Explanation(feed=feed, steps=tuple(steps))
     entries = identify(feed, parsed, now=now, detector=Detector(languages))
-    decision = decide(feed, entries, {})
+    decision = decide(feed, entries, {}, Horizon().news_since(FeedState(feed_id=feed.id), now))
     steps.append(Step(name="decide", ok=True, result=_decide_result(decision)))
     return Explanation(feed=feed, steps=tuple(steps), rows=_rows(entries, decision))
 
@@ -133,7 +143,7 @@ def _rows(entries: Iterable[Candidate | Reject], decision: Decision) -> tuple[Ro
         rows.append(
             Row(
                 position=entry.position,
-                outcome=outcome.reason or outcome.kind,
+                outcome="history" if outcome.history else outcome.reason or outcome.kind,
                 why=outcome.why,
                 title=article.title,
                 url=article.url,

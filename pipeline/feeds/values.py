@@ -234,7 +234,8 @@ class Known(Value, frozen=True, kw_only=True):
     """What is remembered of an article, also after the article itself was cleaned up: the row that keeps
     what was seen once from coming back as new.
 
-    `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
+    `history` says on which of the two topics it is; it stays there for good, so that its messages keep their
+    order. `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
     included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
     article's first, for feeds that give no date; `observed_at` is that of the last message about it.
     """
@@ -248,6 +249,7 @@ class Known(Value, frozen=True, kw_only=True):
     published_at: datetime
     precision: str
     observed_at: datetime | None = None
+    history: bool = False
     edits: int = 0
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)
@@ -266,7 +268,7 @@ def ownership(text_length: int, rank: int, feed_id: str) -> tuple[int, int, str]
 class Outcome(Value, frozen=True, kw_only=True):
     """What became of one entry. `article` is the message to publish, None for `unchanged` and `reject`.
 
-    `why` says in one line what decided it. `reason` is a reject's code.
+    `why` says in one line what decided it. `reason` is a reject's code. A message of `history` is no news.
     """
 
     position: int
@@ -275,6 +277,7 @@ class Outcome(Value, frozen=True, kw_only=True):
     article_id: Id | None = None
     article: Article | None = None
     reason: str | None = None
+    history: bool = False
 
 
 class Decision(Value, frozen=True, kw_only=True):

@@ -15,12 +15,16 @@ from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
 
+# How exactly it is known when an article was last carried: a write an entry and poll would be too dear.
+NOTED_EVERY = timedelta(days=30)
+
 
 @dataclass(frozen=True)
 class Poll:
     """What became of one poll of one feed. `entries` is the sum of the five that follow.
 
-    `change` says in words what it changed of the feed's standing, and is not kept.
+    `history` is how many of the messages are no news. `change` says in words what it changed of the feed's
+    standing, and is not kept.
     """
 
     feed_id: str
@@ -31,6 +35,7 @@ class Poll:
     revisions: int = 0
     sightings: int = 0
     unchanged: int = 0
+    history: int = 0
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
     change: str = ""
 
@@ -204,10 +209,27 @@ def give_back(tx: Connection, owner: str) -> None:
 
 
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
-    """What is remembered of these articles."""
+    """What is remembered of these articles, which are carried now; that they are is noted now and then."""
     row = KnownRow
-    found = tx.execute(select(row.article_id, row.known).where(row.article_id.in_(set(article_ids))))
-    return {article_id: msgspec.convert(known, Known) for article_id, known in found}
+    stale = row.seen_at < func.now() - NOTED_EVERY
+    found = tx.execute(
+        select(row.article_id, row.known, stale).where(row.article_id.in_(set(article_ids)))
+    ).all()
+    if late := [article_id for article_id, _, is_stale in found if is_stale]:
+        tx.execute(update(row).where(row.article_id.in_(late)).values(seen_at=func.now()))
+    return {article_id: msgspec.convert(known, Known) for article_id, known, _ in found}
+
+
+def forget(tx: Connection, age: timedelta, limit: int) -> int:
+    """Drop the memory of dated articles that nobody has carried for `age`; how many, at most `limit`.
+
+    Carried until then, such an article is dated at least `age` ago, and so comes back as history.
+    """
+    row = KnownRow
+    unseen = row.seen_at < func.now() - age - NOTED_EVERY
+    dated = row.known["precision"].astext != "observed"
+    old = select(row.article_id).where(unseen, dated).limit(limit)
+    return tx.execute(delete(row).where(row.article_id.in_(old))).rowcount
 
 
 def remember(
@@ -242,6 +264,7 @@ def remember(
             "revisions": p.revisions,
             "sightings": p.sightings,
             "unchanged": p.unchanged,
+            "history": p.history,
             "rejects": p.rejects,
         }
         for p in polls

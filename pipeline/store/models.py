@@ -58,12 +58,15 @@ class HeldHostRow(Base):
 
 
 class KnownRow(Base):
-    """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up."""
+    """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up.
+
+    `seen_at` is when a feed carried it last, to a month (`NOTED_EVERY` in `pipeline.store.feeds`).
+    """
 
     __tablename__ = "known_articles"
     article_id: Mapped[str] = mapped_column(primary_key=True)
     known: Mapped[dict[str, Any]]
-    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class PollRow(Base):
@@ -80,6 +83,7 @@ class PollRow(Base):
     revisions: Mapped[int]
     sightings: Mapped[int]
     unchanged: Mapped[int]
+    history: Mapped[int] = mapped_column(server_default=text("0"))  # messages that are no news
     rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
     __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
 

@@ -27,7 +27,7 @@ from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
 from pipeline.feeds import registry
 from pipeline.feeds.cadence import Bounds, held_until, is_our_outage, next_state
-from pipeline.feeds.decide import decide
+from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.health import change
 from pipeline.feeds.identify import identify
@@ -41,7 +41,7 @@ from pipeline.store.feeds import Poll
 from pipeline.store.takedown import forgotten
 from pipeline.workers.strategy import unavailable
 from schemas.codec import OutRecord, record
-from schemas.topics import ARTICLES, Topic, topics
+from schemas.topics import ARTICLES, BACKFILL, Topic, topics
 
 log = logging.getLogger(__name__)
 
@@ -60,21 +60,22 @@ class _Read:
 
 
 class Poller:
-    """Polls feeds of one registry into one topic. Use as made by `from_settings`."""
+    """Polls feeds of one registry. Use as made by `from_settings`."""
 
     def __init__(
         self,
         engine: Engine,
         broker: Broker,
-        topic: Topic,
+        topics: Mapping[str, Topic],
         feeds: Sequence[Feed],
         *,
         limits: Limits,
         bounds: Bounds,
         batch: int,
+        horizon: Horizon,
     ) -> None:
-        self._engine, self._broker, self._topic, self._feeds = engine, broker, topic, feeds
-        self._limits, self._bounds, self._batch = limits, bounds, batch
+        self._engine, self._broker, self._topics, self._feeds = engine, broker, topics, feeds
+        self._limits, self._bounds, self._batch, self._horizon = limits, bounds, batch, horizon
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._detector = Detector({f.language for f in feeds})
 
@@ -152,10 +153,11 @@ class Poller:
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
-                decision = decide(r.feed, r.entries, known | learned, gone)
+                since = self._horizon.news_since(r.state, now)
+                decision = decide(r.feed, r.entries, known | learned, since, gone)
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
-            publish(producer, [r for d in decisions for r in self._records(d)])
+            publish(producer, [r for d in decisions for r in records(self._topics, d)])
             states = [
                 next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
                 for r, d in zip(read, decisions, strict=True)
@@ -175,13 +177,16 @@ class Poller:
         parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
 
-    def _records(self, decision: Decision) -> Iterator[OutRecord]:
-        """The decision's messages, numbered by article: published again, they have the same ids."""
-        numbers = {known.article_id: known.published for known in decision.memory}
-        for article in decision.messages:
+
+def records(topics: Mapping[str, Topic], decision: Decision) -> Iterator[OutRecord]:
+    """The decision's messages, numbered by article: published again, they have the same ids."""
+    numbers = {known.article_id: known.published for known in decision.memory}
+    for outcome in decision.outcomes:
+        if (article := outcome.article) is not None:
+            topic = topics[BACKFILL if outcome.history else ARTICLES]
             number = numbers[article.article_id]
             event_id = f"{article.article_id}:{number}:{article.revision}:{article.feed.id}"
-            yield record(self._topic, article, time=article.observed_at, version=number, event_id=event_id)
+            yield record(topic, article, time=article.observed_at, version=number, event_id=event_id)
 
 
 def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -> Poll:
@@ -203,6 +208,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         revisions=counts["revision"],
         sightings=counts["sighting"],
         unchanged=counts["unchanged"],
+        history=sum(outcome.history for outcome in decision.outcomes),
         rejects=tuple(rejects),
         change=change(read.state, state) or "",
     )
@@ -234,11 +240,14 @@ def from_settings() -> Iterator[Poller]:
     poller = Poller(
         connect(servers.database_url.get_secret_value()),
         servers.broker,
-        topics(settings.topic_prefix)[ARTICLES],
+        topics(settings.topic_prefix),
         registry.load(registry_path(settings)),
         limits=limits(settings),
         bounds=Bounds(floor=shortest, start=max(shortest, min(Bounds().start, longest)), ceiling=longest),
         batch=settings.poll_batch,
+        horizon=Horizon(
+            first_import=timedelta(hours=settings.first_import_hours), seen=timedelta(days=settings.seen_days)
+        ),
     )
     try:
         yield poller
@@ -257,12 +266,13 @@ def row(poll: Poll) -> dict[str, object]:
         "sightings": poll.sightings,
         "unchanged": poll.unchanged,
         "rejected": len(poll.rejects),
+        "history": poll.history,
         "detail": poll.detail,
     }
 
 
 def totals(polls: Sequence[Poll]) -> dict[str, int]:
-    """The sums over polls; `entries` is the sum of what became of them."""
-    names = ("entries", "articles", "revisions", "sightings", "unchanged")
+    """The sums over polls; `entries` is the sum of what became of them, `history` is what is no news."""
+    names = ("entries", "articles", "revisions", "sightings", "unchanged", "history")
     sums = {name: sum(getattr(p, name) for p in polls) for name in names}
     return {"feeds": len(polls), **sums, "rejected": sum(len(p.rejects) for p in polls)}

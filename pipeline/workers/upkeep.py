@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from pipeline.bus.connection import Broker
 from pipeline.bus.reading import ends
 from pipeline.classify import Classifier
-from pipeline.store import backup, dead_letters, outbox, retention, takedown, verdicts
+from pipeline.store import backup, dead_letters, feeds, outbox, retention, takedown, verdicts
 from pipeline.store.aggregates import AGGREGATES, announce
 from pipeline.store.database import migrate
 from schemas.topics import Topic
@@ -48,9 +48,13 @@ def reassess(engine: Engine, topic: Topic, classifier: Classifier) -> Reassessed
         articles, after = articles + len(page), page[-1].article_id
 
 
-def maintain(engine: Engine, polls: timedelta, letters: timedelta) -> dict[str, int]:
-    """Delete the records of polls and the settled dead letters that are older than their retention."""
-    jobs = {"polls": (retention.old_polls, polls), "dead_letters": (retention.settled_letters, letters)}
+def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedelta) -> dict[str, int]:
+    """Delete records of polls, settled dead letters and memories of articles that are past their time."""
+    jobs = {
+        "polls": (retention.old_polls, polls),
+        "dead_letters": (retention.settled_letters, letters),
+        "known_articles": (feeds.forget, seen),
+    }
     removed = dict.fromkeys(jobs, 0)
     for name, (delete, age) in jobs.items():
         count = PAGE

@@ -16,6 +16,7 @@ from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.consumer import ConsumerLoop
 from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
+from pipeline.feeds.decide import Horizon
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.values import Feed
 from pipeline.store import feeds as memory
@@ -52,16 +53,27 @@ def feed(server: FeedServer, name: str, path: str, rank: int = 2) -> Feed:
     )
 
 
-def poller(world: World, feeds: list[Feed], broker: Broker | None = None, batch: int = 20) -> Poller:
-    """A poller for whom a feed is not due again while a test lasts."""
+AGES = timedelta(days=36_500)
+ALL_NEWS = Horizon(first_import=AGES, seen=AGES)
+
+
+def poller(
+    world: World,
+    feeds: list[Feed],
+    broker: Broker | None = None,
+    batch: int = 20,
+    horizon: Horizon = ALL_NEWS,
+) -> Poller:
+    """A poller for whom a feed is not due again while a test lasts, and everything is news."""
     return Poller(
         connect(world.servers.database_url.get_secret_value()),
         broker or world.broker,
-        world.topics[ARTICLES],
+        world.topics,
         feeds,
         limits=Limits(user_agent="racewire-test"),
         bounds=Bounds(floor=HOUR, start=HOUR, ceiling=HOUR),
         batch=batch,
+        horizon=horizon,
     )
 
 
@@ -83,10 +95,10 @@ def drain(one: Poller) -> dict[str, int]:
         one.close()
 
 
-def start_classifier(world: World) -> None:
-    strategy = classifier.strategy(world.engine, world.topics, "c", real_classifier())
-    name = world.settings.topic_prefix + "c"
-    world.start(ConsumerLoop(world.broker, [world.topics[ARTICLES].name], name, strategy).run)
+def start_classifier(world: World, source: str = ARTICLES) -> None:
+    name = world.settings.topic_prefix + classifier.NAMES[source]
+    strategy = classifier.strategy(world.engine, world.topics, name, real_classifier(), source)
+    world.start(ConsumerLoop(world.broker, [world.topics[source].name], name, strategy).run)
 
 
 def test_new_seen_corrected_and_gone(world: World, server: FeedServer) -> None:

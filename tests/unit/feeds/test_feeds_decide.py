@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.feeds.decide import MAX_EDITS, decide
-from pipeline.feeds.values import Candidate, Decision, Entry, Feed, Known, Reject
+from pipeline.feeds.decide import ALL_TIME, MAX_EDITS, Horizon, decide
+from pipeline.feeds.values import Candidate, Decision, Entry, Feed, FeedState, Known, Reject
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
 PAPER = a_feed("paper", rank=5)
@@ -142,6 +143,52 @@ def test_what_is_decided_last_is_observed_last_whatever_the_clocks_say() -> None
     assert message.observed_at == later
 
 
+NEW, SEEN = FeedState(feed_id="paper"), FeedState(feed_id="paper", last_success_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "history"),
+    [
+        (NEW, 47, False), (NEW, 49, True), (NEW, None, False),
+        (SEEN, 49, False), (SEEN, 399 * 24, False), (SEEN, 401 * 24, True), (SEEN, None, False),
+    ],
+)  # fmt: skip
+def test_what_is_old_at_first_import_or_beyond_the_horizon_is_history(
+    state: FeedState, hours: int | None, history: bool
+) -> None:
+    published = None if hours is None else NOW - timedelta(hours=hours)
+    since = Horizon().news_since(state, NOW)
+    decision = decide(PAPER, [a_candidate(published=published)], {}, since)
+    (outcome,), (known,) = decision.outcomes, decision.memory
+    assert (outcome.kind, outcome.history, known.history) == ("article", history, history)
+    assert ("history" in outcome.why) == history
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_an_article_stays_on_the_topic_where_it_came_first(history: bool) -> None:
+    old, later = NOW - timedelta(days=9), NOW + timedelta(days=500)
+    known = dict[str, Known]()
+    found = []
+    for feed, text, now in [
+        (PAPER, SHORT, NOW),
+        (LAB, SHORT, NOW),
+        (PAPER, LONG, later),
+        (PAPER, LONG, later),
+    ]:
+        since = now if history else ALL_TIME
+        decision = decide(feed, [a_candidate(feed, text=text, published=old, now=now)], known, since)
+        known |= {k.article_id: k for k in decision.memory}
+        history = not history  # the date from which on there is news counts for nothing any more
+        found.append((decision.outcomes[0].kind, decision.outcomes[0].history))
+    first = found[0][1]
+    assert found == [("article", first), ("sighting", first), ("revision", first), ("unchanged", False)]
+
+
+def test_no_horizon_makes_news_of_what_a_shorter_one_has_forgotten() -> None:
+    short = Horizon(first_import=timedelta(days=99), seen=timedelta(days=9))
+    assert short.news_since(NEW, NOW) == short.news_since(SEEN, NOW) == NOW - timedelta(days=9)
+
+
 FEEDS = [a_feed("a", rank=1), a_feed("b", rank=1), a_feed("c", rank=9), LAB]
 ENTRIES = st.builds(
     Entry,
@@ -199,7 +246,7 @@ def test_who_owns_an_article_does_not_depend_on_the_order(
 
 def test_what_was_taken_down_does_not_return_however_it_changes() -> None:
     for candidate in (a_candidate(PAPER, text=SHORT), a_candidate(LAB, text=LONG, title="Another title")):
-        decision = decide(PAPER, [candidate], {}, {candidate.article.article_id})
+        decision = decide(PAPER, [candidate], {}, forgotten={candidate.article.article_id})
         (outcome,) = decision.outcomes
         assert (outcome.kind, outcome.reason, decision.messages, decision.memory) == (
             "reject",

@@ -1,4 +1,4 @@
-"""History: lanes of the outbox, articles that only sightings have told of
+"""History: lanes of the outbox, what only sightings have told of, when an article was last carried
 
 Columns with a constant default rewrite no table; the indexes are on a table that is nearly empty while the
 relay runs.
@@ -18,9 +18,13 @@ def upgrade() -> None:
     op.add_column(
         "articles", sa.Column("provisional", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
+    op.add_column("polls", sa.Column("history", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    op.alter_column("known_articles", "first_seen_at", new_column_name="seen_at")
 
 
 def downgrade() -> None:
+    op.alter_column("known_articles", "seen_at", new_column_name="first_seen_at")
+    op.drop_column("polls", "history")
     op.drop_column("articles", "provisional")
     op.drop_index("outbox_history", table_name="outbox")
     op.drop_index("outbox_order", table_name="outbox")
