@@ -29,9 +29,10 @@ from pipeline.feeds.values import Feed, Fetched, Validators
 from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
-# The statuses that walls send their pages with, and how much of such a page is looked at.
+# The statuses that walls send their pages with; how much of such a page is looked at, and waited for.
 _WALLED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _MAX_PAGE = 200_000
+_PAGE_PATIENCE = 5.0
 # What is kept of a validator: servers have sent cookies and whole pages in these headers.
 _MAX_VALIDATOR = 1_000
 
@@ -39,10 +40,10 @@ _MAX_VALIDATOR = 1_000
 class Limits(Struct, frozen=True, kw_only=True):
     """How servers are spoken to. Times in seconds, sizes in bytes.
 
-    `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
-    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
-    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts. `proxy`
-    is the address of a proxy to go through, with its credentials.
+    `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects, without waiting
+    for turns. `body` bounds what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5.
+    `concurrency` feeds are fetched at once, of them `host_concurrency` from one host, `host_interval` between
+    their starts. `proxy` is the address of a proxy to go through, with its credentials.
     """
 
     user_agent: str
@@ -81,6 +82,14 @@ def fetch_all(
 
 
 async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:
+    try:
+        return await _follow(feed, validators, limits, turns)
+    except Exception as error:  # one feed's surprise must not cost the batch; it is shown with the feed
+        detail = f"fetching failed unexpectedly: {type(error).__name__}: {error}"
+        return Fetched(kind="failed", url=feed.url, reason="unexpected", detail=detail)
+
+
+async def _follow(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:
     """Request a feed and follow its redirects to an outcome, each in a turn of its own at its host."""
     url, left = feed.url, limits.total
     moved_to, all_permanent = None, True
@@ -114,7 +123,7 @@ def _pool(feed: Feed, limits: Limits) -> httpcore.AsyncConnectionPool:
 async def _ask(
     pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits, left: float
 ) -> Fetched | _Redirect:
-    """Make one request, of which no failure raises. `left` is the time of the feed that is not used up."""
+    """Make one request, whose failures are outcomes. `left` is the time of the feed that is not used up."""
     try:
         async with asyncio.timeout(left):
             return await _answer(pool, absolute(url)._replace(fragment="").geturl(), validators, limits)
@@ -129,8 +138,6 @@ async def _ask(
         reason, detail = "connect", f"no connection: {error}"
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         reason, detail = "broken-answer", f"the server's answer broke off or is no HTTP: {error}"
-    except Exception as error:  # one feed's surprise must not cost the batch; it is shown with the feed
-        reason, detail = "unexpected", f"fetching failed unexpectedly: {type(error).__name__}: {error}"
     return Fetched(kind="failed", url=url, reason=reason, detail=detail)
 
 
@@ -160,8 +167,15 @@ async def _answer(
 async def _page(response: httpcore.Response, headers: dict[str, str]) -> str:
     """The page of an answer that is no document, as far as it can be had."""
     try:
-        body = await read(response.aiter_stream(), headers.get("content-encoding", ""), _MAX_PAGE)
-    except (BodyError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        async with asyncio.timeout(_PAGE_PATIENCE):
+            body = await read(response.aiter_stream(), headers.get("content-encoding", ""), _MAX_PAGE)
+    except (
+        BodyError,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+        TimeoutError,
+    ):
         return ""
     return body.decode("utf-8", "replace")
 

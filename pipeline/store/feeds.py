@@ -114,6 +114,12 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
     row = FeedRow
     gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
     tx.execute(update(row).where(gone).values(removed_at=func.now()))
+    # A feed is a duplicate only while the other is polled.
+    other = aliased(FeedRow)
+    there = select(_address(other)).where(other.removed_at.is_(None), other.next_poll_at.is_not(None))
+    alone = (row.state["status"].astext == "duplicate") & _address(row).not_in(there)
+    due = {"next_poll_at": func.now()}
+    tx.execute(update(row).where(alone, row.next_poll_at.is_(None), row.removed_at.is_(None)).values(due))
 
 
 def count_due(tx: Connection) -> int:

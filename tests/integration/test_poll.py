@@ -295,6 +295,12 @@ def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
     checked = CliRunner().invoke(racewire, ["feeds", "check"]).output
     assert f"a is moved: it is asked at {there.url} now; write that into the registry" in checked
     assert "b is moved: it moved to" in checked
+    # A duplicate is polled again once it is the only one.
+    due = "SELECT next_poll_at IS NOT NULL FROM feeds WHERE feed_id = 'b'"
+    for registered, expected in ((feeds, False), (feeds[1:], True)):
+        with world.engine.begin() as tx:
+            memory.sync_registry(tx, registered)
+        assert world.scalar(due) is expected
     # Another address in the registry voids what was learned of the old one.
     mended = [there, replace(feeds[0], url=old.url("/else"))]
     with world.engine.begin() as tx:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.feeds import fetch as fetching
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.guard import is_public
 from pipeline.feeds.values import Fetched, Validators
@@ -248,6 +249,16 @@ def test_a_closed_port_is_a_failed_connection() -> None:
         port = closed.getsockname()[1]
     fetched = fetch(f"http://127.0.0.1:{port}/")
     assert (fetched.reason, fetched.status) == ("connect", None)
+
+
+def test_what_nobody_expected_is_shown_with_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pool(*_: object) -> None:
+        raise LookupError("no such thing")
+
+    monkeypatch.setattr(fetching, "_pool", pool)
+    fetched = fetch("https://paper.example/")
+    assert fetched.reason == "unexpected"
+    assert fetched.detail == "fetching failed unexpectedly: LookupError: no such thing"
 
 
 def test_a_batch_keeps_its_order_and_one_bad_feed_spoils_no_other(server: LyingServer) -> None:

@@ -16,6 +16,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.feeds import fetch
 from pipeline.feeds.cadence import LONGEST_PATIENCE, Bounds, next_state
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
@@ -270,6 +271,15 @@ def test_a_lie_is_told_in_the_words_of_an_operator(server: LyingServer) -> None:
     outcome = poll(server.url("/feed"), healthy(server))
     assert outcome.state.detail == "the server sent a page that wants to see a person, not the feed (503)"
     assert outcome.fetched.holds_host  # and it is heard all the same
+
+
+def test_an_error_page_without_end_takes_nothing_from_what_the_server_said(
+    server: LyingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_PAGE_PATIENCE", 0.1)
+    server.answers["/feed"] = dripping(http(429, Content_Length="9999", Retry_After="60"), b" ")
+    outcome = poll(server.url("/feed"), healthy(server))
+    assert (outcome.reason, outcome.fetched.retry_after) == ("http-429", 60)
 
 
 def test_a_304_is_believed_for_a_day_and_never_without_having_been_asked_for(server: LyingServer) -> None:
