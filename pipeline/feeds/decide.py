@@ -27,15 +27,14 @@ def decide(
     outcomes: list[Outcome] = []
     memory: list[Known] = []
     entries = tuple(entries)
-    candidates = sorted((entry for entry in entries if isinstance(entry, Candidate)), key=_richness)
-    richest = {candidate.article.article_id: candidate for candidate in candidates}
+    counting = richest(entries)
     for entry in entries:
         if isinstance(entry, Reject):
             outcomes.append(
                 Outcome(position=entry.position, kind="reject", why=entry.detail, reason=entry.reason)
             )
             continue
-        winner = richest[entry.article.article_id]
+        winner = counting[entry.article.article_id]
         if entry is not winner:
             outcomes.append(
                 Outcome(
@@ -52,6 +51,24 @@ def decide(
         if remembered is not None:
             memory.append(remembered)
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
+
+
+def richest(entries: Iterable[Candidate | Reject]) -> dict[str, Candidate]:
+    """The candidate that counts of each article, by its id."""
+    candidates = sorted((entry for entry in entries if isinstance(entry, Candidate)), key=_richness)
+    return {candidate.article.article_id: candidate for candidate in candidates}
+
+
+def wants_page(feed: Feed, candidate: Candidate, old: Known | None) -> bool:
+    """Whether the page of a teaser is to be asked for: once while the feed's words are the same.
+
+    Where another feed owns the article, only if nobody has asked for the page.
+    """
+    if old is None or feed.id not in old.carriers:
+        return old is None or old.teaser is None
+    same_title = candidate.title_digest == old.title_digest
+    changed = old.teaser != candidate.article.revision
+    return feed.id == old.owner and changed and not (same_title and old.edits >= MAX_EDITS)
 
 
 def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
@@ -99,6 +116,7 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         published_at=article.published_at,
         precision=article.published_precision,
         carriers=frozenset({feed.id}),
+        teaser=candidate.teaser,
     )
     if old is None:
         return outcome("article", "no feed has carried this address before"), mine
@@ -112,10 +130,19 @@ def _decide_one(feed: Feed, candidate: Candidate, old: Known | None) -> tuple[Ou
         edits=old.edits + (candidate.title_digest == old.title_digest),
     )
     if feed.id == old.owner:
+        if old.teaser is not None and article.revision == old.teaser:
+            return outcome("unchanged", "the feed gives the teaser whose page was asked for before"), None
+        # The feed's words are looked at once, whatever their page gave, and so often at most.
+        asked = None
+        if candidate.teaser not in (None, old.teaser):
+            first = old.teaser is None
+            asked = replace(old, teaser=candidate.teaser, edits=old.edits + (not first))
         if article.revision == old.revision:
-            return outcome("unchanged", "the feed that owns this article carries it as before"), None
+            return outcome("unchanged", "the feed that owns this article carries it as before"), asked
         if candidate.title_digest != old.title_digest:
             return outcome("revision", "the feed that owns this article changed its title"), mine
+        if article.text_source != "page" and old.teaser not in (None, old.revision):
+            return outcome("unchanged", "its teaser changed, and the text of its page stands"), asked
         if old.edits >= MAX_EDITS:
             why = f"its text alone changed more than {MAX_EDITS} times: taken for noise"
             return outcome("unchanged", why), None

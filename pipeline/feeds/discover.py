@@ -8,13 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from html.parser import HTMLParser
 from http import HTTPStatus
 
 from msgspec.structs import replace
 
 from pipeline.feeds.address import BadAddressError, absolute, canonical
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.markup import tags
 from pipeline.feeds.parse import parse
 from pipeline.feeds.values import Candidate, Feed, Fetched, ParsedFeed, Reject, Validators, Value
 
@@ -25,8 +25,6 @@ _MAX_PAGE = 500_000
 # A site that takes longer for one document than this is not worth an operator's wait.
 _PATIENCE = 15.0
 
-# At most to the next `<`, so that it is linear on whatever stands there.
-_TAG = re.compile(r"<(?:link|base)\s[^<>]{1,4000}>", re.IGNORECASE)
 _TYPES = re.compile(
     r"(?:application|text)/(?:(?:x[.-])?(?:rss|atom|rdf)\+xml|xml|feed\+json)\b", re.IGNORECASE
 )
@@ -81,10 +79,9 @@ def discover(
 def links(page: bytes, url: str) -> tuple[str, ...]:
     """The addresses of feeds that an HTML page from `url` names, each once, at most `MAX_LINKS`."""
     base, found = url, dict[str, str]()
-    for tag in _TAG.finditer(page[:_MAX_PAGE].decode("utf-8", "replace")):
-        attributes = _attributes(tag[0])
+    for name, attributes in tags(page[:_MAX_PAGE].decode("utf-8", "replace"), "base", "link"):
         with suppress(BadAddressError):
-            if tag[0][1:5].lower() == "base":
+            if name == "base":
                 base = absolute(attributes.get("href", ""), base).geturl()
             elif "alternate" in attributes.get("rel", "").lower().split() and _TYPES.match(
                 attributes.get("type", "").strip()
@@ -120,22 +117,3 @@ def _ask(url: str, limits: Limits, allow_hosts: frozenset[str]) -> tuple[Fetched
     if parsed.problem is not None:
         return fetched, Miss(url=url, why=f"{parsed.problem}: {parsed.detail}")
     return fetched, Offer(url=url, parsed=parsed)
-
-
-def _attributes(tag: str) -> dict[str, str]:
-    """The attributes of one tag, names in lower case, references resolved. The first of a name counts."""
-    reader = _TagReader()
-    reader.feed(tag)
-    return {name: value or "" for name, value in reversed(reader.attributes)}
-
-
-class _TagReader(HTMLParser):
-    """Given single tags only: on whole pages its time can grow with the square of their length."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.attributes: list[tuple[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Called for the one tag that is given."""
-        self.attributes = attrs

@@ -6,14 +6,16 @@ guard has a public place, and bodies are unpacked here, where their size can be 
 """
 
 import asyncio
+import math
 import sys
 import zlib
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from ssl import SSLContext
+from types import MappingProxyType
 from typing import Protocol
 
 import brotli
@@ -41,7 +43,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
     what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
-    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts.
+    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts. `accept`
+    says which kinds of document are wanted.
     """
 
     user_agent: str
@@ -53,6 +56,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrency: int = 20
     host_concurrency: int = 2
     host_interval: float = 0.0
+    accept: str = _ACCEPT
 
 
 class _FetchError(Exception):
@@ -63,15 +67,27 @@ class _FetchError(Exception):
         self.reason = reason
 
 
-def fetch_all(targets: Sequence[tuple[Feed, Validators]], limits: Limits) -> list[Fetched]:
+def fetch_all(
+    targets: Sequence[tuple[Feed, Validators]],
+    limits: Limits,
+    *,
+    intervals: Mapping[str, float] = MappingProxyType({}),
+    patience: float = math.inf,
+) -> list[Fetched]:
     """Fetch every feed; the outcomes are in the order of `targets`.
 
-    The validators are those to ask with (`FeedState.conditions`). Must not be called from a running event
-    loop.
+    The validators are those to ask with (`FeedState.conditions`). `intervals` and `patience` are those of
+    `Turns`. Must not be called from a running event loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
-        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval)
+        turns = Turns(
+            limits.concurrency,
+            limits.host_concurrency,
+            limits.host_interval,
+            intervals=intervals,
+            patience=patience,
+        )
 
         async def fetch_one(feed: Feed, validators: Validators) -> Fetched:
             async with turns.turn(feed.url) as held:
@@ -139,7 +155,7 @@ async def _follow(
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
     headers = [
         ("User-Agent", limits.user_agent),
-        ("Accept", _ACCEPT),
+        ("Accept", limits.accept),
         ("Accept-Encoding", "gzip, br, zstd"),
     ]
     if validators.etag:

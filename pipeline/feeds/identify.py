@@ -11,6 +11,8 @@ from collections import defaultdict
 from datetime import datetime
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from pipeline.feeds.address import BadAddressError, canonical, clean
 from pipeline.feeds.language import Detector
 from pipeline.feeds.text import from_plain, headline
@@ -73,6 +75,24 @@ def _candidate(
         title_digest=digest(normal_title),
         text_length=len(normal_text),
     )
+
+
+def with_text_of_page(candidate: Candidate, text: str, feed: Feed, detector: Detector) -> Candidate:
+    """The candidate with its page's text in place of the feed's teaser, or with the teaser where that is
+    empty; either way its page counts as asked for.
+    """
+    teaser = candidate.article.revision
+    if not text:
+        return replace(candidate, teaser=teaser)
+    title, normal_text = candidate.article.title, _normal(text)
+    article = replace(
+        candidate.article,
+        revision=digest(_normal(title), normal_text),
+        text=text,
+        text_source="page",
+        language=detector.detect(title, text, feed.language),
+    )
+    return replace(candidate, article=article, text_length=len(normal_text), teaser=teaser)
 
 
 def article_id(url: str) -> str:

@@ -1,17 +1,17 @@
 """The poller's memory: feeds and their leases, known articles, and the record of each poll."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, cast, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, cast, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
-from pipeline.feeds.values import Feed, FeedState, Known
+from pipeline.feeds.values import Feed, FeedState, Known, Robots
 from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import FeedRow, KnownRow, PollRow
+from pipeline.store.models import FeedRow, KnownRow, PollRow, RobotsRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -30,6 +30,7 @@ class Poll:
     sightings: int = 0
     unchanged: int = 0
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
+    pages: dict[str, int] = field(default_factory=dict)  # asked for: `page`, or why the teaser stands
 
     @property
     def entries(self) -> int:
@@ -183,6 +184,23 @@ def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     return {article_id: msgspec.convert(known, Known) for article_id, known in found}
 
 
+def load_robots(tx: Connection, origins: Iterable[str]) -> dict[str, Robots]:
+    """What is known of the robots.txt of these origins and still believed."""
+    row = RobotsRow
+    found = tx.execute(
+        select(row.origin, row.rules, row.until).where(
+            row.origin.in_(set(origins)), row.until > func.clock_timestamp()
+        )
+    )
+    return {o: Robots(origin=o, rules=rules, until=until) for o, rules, until in found}
+
+
+def remember_robots(tx: Connection, learned: Iterable[Robots]) -> None:
+    """Write what was asked for, and forget what is believed no more."""
+    upsert(tx, RobotsRow, [{"origin": r.origin, "rules": r.rules, "until": r.until} for r in learned])
+    tx.execute(delete(RobotsRow).where(RobotsRow.until < func.now()))
+
+
 def remember(
     tx: Connection, known: Iterable[Known], states: Iterable[FeedState], polls: Iterable[Poll]
 ) -> None:
@@ -216,6 +234,7 @@ def remember(
             "sightings": p.sightings,
             "unchanged": p.unchanged,
             "rejects": p.rejects,
+            "pages": p.pages,
         }
         for p in polls
     ]

@@ -61,7 +61,17 @@ class PollRow(Base):
     sightings: Mapped[int]
     unchanged: Mapped[int]
     rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
+    pages: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # how many were read, or why not
     __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
+
+
+class RobotsRow(Base):
+    """What an origin's robots.txt says; a cache, since polls are processes that end."""
+
+    __tablename__ = "robots"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    rules: Mapped[str | None]
+    until: Mapped[datetime] = mapped_column(index=True)
 
 
 # --- what the classifier writes ------------------------------------------------------------------------

@@ -8,15 +8,17 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import msgspec
 from kafka.errors import KafkaError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -24,14 +26,25 @@ from sqlalchemy.exc import DBAPIError
 from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
-from pipeline.feeds import registry
+from pipeline.feeds import registry, robots
 from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.fulltext import LATER, complete
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
+from pipeline.feeds.values import (
+    Candidate,
+    Decision,
+    Feed,
+    FeedState,
+    Fetched,
+    Known,
+    ParsedFeed,
+    Reject,
+    Validators,
+)
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
@@ -41,7 +54,7 @@ from schemas.topics import ARTICLES, Topic, topics
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)  # well above what a batch takes, since a feed may take 45 s
+LEASE = timedelta(minutes=5)  # well above what a batch takes: a feed may take 45 s, its pages 95 s
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,15 @@ class _Read:
     fetched: Fetched
     parsed: ParsedFeed | None
     entries: tuple[Candidate | Reject, ...]
+    pages: Mapping[int, str] = field(default_factory=dict)
+
+    def with_pages(self, entries: tuple[Candidate | Reject, ...], pages: Mapping[int, str]) -> Self:
+        """The same with what the entries' pages gave."""
+        fetched = self.fetched
+        if LATER in pages.values():
+            # Else the next answer is that nothing has changed, and the pages that are left stay so.
+            fetched = msgspec.structs.replace(fetched, validators=Validators())
+        return replace(self, fetched=fetched, entries=entries, pages=pages)
 
 
 class Poller:
@@ -134,6 +156,7 @@ class Poller:
         now = datetime.now(UTC)
         outage = is_our_outage(fetched)
         read = [self._read(*pair, got, now) for pair, got in zip(claimed, fetched, strict=True)]
+        read, patient = self._with_pages(read, now)
         with self._engine.begin() as tx:
             memory.serialise_publishing(tx)
             held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
@@ -154,9 +177,9 @@ class Poller:
             ]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
             memory.remember(tx, learned.values(), states, polls)
-            for r in read:
-                if r.fetched.holds_host and (wait := patience(r.fetched)):
-                    memory.hold_host(tx, r.fetched.url, now + wait)
+            for answer in (*(r.fetched for r in read), *patient):
+                if answer.holds_host and (wait := patience(answer)):
+                    memory.hold_host(tx, answer.url, now + wait)
         for p in polls:
             log.info("%s: %s%s", p.feed_id, p.fetch, f" ({p.detail})" if p.detail else "")
         return polls
@@ -166,6 +189,27 @@ class Poller:
             return _Read(feed, state, fetched, None, ())
         parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
+
+    def _with_pages(self, read: list[_Read], now: datetime) -> tuple[list[_Read], tuple[Fetched, ...]]:
+        """What was read with the full texts that its feeds want, and the answers of the pages' servers.
+
+        Before the lock: pages take their time. What is decided then is decided with newer memory.
+        """
+        documents = [(r.feed, r.entries) for r in read if r.feed.full_text and r.entries]
+        if not documents:
+            return read, ()
+        articles = [e.article for _, entries in documents for e in entries if isinstance(e, Candidate)]
+        with self._engine.begin() as tx:
+            known = memory.load_known(tx, [a.article_id for a in articles])
+            rules = memory.load_robots(tx, {robots.origin(a.url) for a in articles})
+        completed = complete(documents, known, rules, self._limits, self._detector, now=now)
+        with self._engine.begin() as tx:
+            memory.remember_robots(tx, completed.robots)
+        found = {
+            feed.id: (entries, pages)
+            for (feed, _), entries, pages in zip(documents, completed.entries, completed.pages, strict=True)
+        }
+        return [r.with_pages(*found[r.feed.id]) if r.feed.id in found else r for r in read], completed.answers
 
     def _records(self, decision: Decision) -> Iterator[OutRecord]:
         """The decision's messages, numbered by article: published again, they have the same ids."""
@@ -196,6 +240,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         sightings=counts["sighting"],
         unchanged=counts["unchanged"],
         rejects=tuple(rejects),
+        pages=dict(Counter(read.pages.values())),
     )
 
 
@@ -247,6 +292,7 @@ def row(poll: Poll) -> dict[str, object]:
         "sightings": poll.sightings,
         "unchanged": poll.unchanged,
         "rejected": len(poll.rejects),
+        "pages": ", ".join(f"{count} {what}" for what, count in sorted(poll.pages.items())),
         "detail": poll.detail,
     }
 

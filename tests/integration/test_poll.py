@@ -238,6 +238,33 @@ def test_a_host_that_wants_patience_is_left_alone_with_all_its_feeds(world: Worl
     assert world.scalar(held) == 4 - len(busy.asked)
 
 
+def test_full_text_is_read_once_and_stays_while_the_teaser_does(world: World, server: FeedServer) -> None:
+    def page(name: str) -> tuple[bytes, str]:
+        words = f"{name} is what the page says of it, at some length and in whole sentences. " * 9
+        return f"<html><body><article><p>{words}</p></article></body></html>".encode(), "text/html"
+
+    link = server.url("")
+    server.documents |= {f"/{n}": page(f"Title {n}") for n in range(25)}
+    server.documents["/robots.txt"] = (b"User-agent: *\nDisallow: /3", "text/plain")
+    server.documents["/a"] = (rss(*((f"/{n}", f"Title {n}", "t") for n in range(22)), link=link), "text/xml")
+    feeds = [replace(feed(server, "a", "/a"), full_text=True)]
+    first = poll_all(poller(world, feeds))
+    assert first["articles"] == 22
+    counts = "SELECT pages FROM polls ORDER BY id DESC LIMIT 1"
+    assert world.scalar(counts) == {"page": 19, "robots": 1, "later": 2}
+    second = poll_all(poller(world, feeds), ["a"])  # no validators: what is left has its turn
+    assert (second["revisions"], second["unchanged"], world.scalar(counts)) == (2, 20, {"page": 2})
+    assert poll_all(poller(world, feeds), ["a"])["entries"] == 0
+    server.documents["/a"] = (rss(("/1", "Title 1", "t"), ("/24", "Title 24", "t"), link=link), "text/xml")
+    third = poll_all(poller(world, feeds), ["a"])
+    assert (third["articles"], third["unchanged"], third["revisions"]) == (1, 1, 0)
+    assert server.requests["/robots.txt"] == server.requests["/1"] == 1
+    sources = [json.loads(r.value)["text_source"] for r in world.read(ARTICLES)]
+    assert (sources.count("page"), sources.count("summary")) == (22, 3)
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT count(*) FROM articles WHERE text_source = 'page'") == 22, 60)
+
+
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
     server.documents["/a"] = (rss(("/1", "One", "t")), "text/xml")
     feeds = [feed(server, "a", "/a")]
