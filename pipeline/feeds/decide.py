@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from pipeline.feeds.aliases import settle
 from pipeline.feeds.values import Candidate, Decision, Feed, Known, Outcome, OutcomeKind, Reject, ownership
 
 # A page that changes with every poll (rotating ads, live tickers) would else fill the topic for good. A real
@@ -23,10 +24,10 @@ def decide(
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
 ) -> Decision:
-    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids."""
+    """Give every entry exactly one outcome. `known` has what is remembered of the entries' `aliases.ids`."""
     outcomes: list[Outcome] = []
     memory: list[Known] = []
-    entries = tuple(entries)
+    entries, aliases = settle(feed, entries, known)
     counting = richest(entries)
     for entry in entries:
         if isinstance(entry, Reject):
@@ -50,6 +51,10 @@ def decide(
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
+    remembered_of = {**known, **{new.article_id: new for new in memory}}
+    memory += [
+        replace(remembered_of[target], article_id=alias, same_as=target) for alias, target in aliases.items()
+    ]
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.feeds import robots
 from pipeline.feeds.address import host_of
+from pipeline.feeds.aliases import settle
 from pipeline.feeds.decide import richest, wants_page
 from pipeline.feeds.extract import Extractor
 from pipeline.feeds.fetch import Limits, fetch_all
@@ -75,6 +76,8 @@ def complete(
     now: datetime,
 ) -> Completed:
     """Read the pages that the documents' feeds want. `rules` are those that are known, by origin."""
+    # An address that is known as another's is that article, whose page may have been asked for.
+    documents = [(feed, settle(feed, given, known)[0]) for feed, given in documents]
     entries = [list(given) for _, given in documents]
     pages: list[dict[int, str]] = [{} for _ in documents]
     wishes, left = _chosen(_wishes(documents, known))
@@ -90,7 +93,7 @@ def complete(
             pages[wish.document][wish.candidate.position] = page.reason or "page"
             if page.reason not in (LATER, NO_RULES):
                 entries[wish.document][wish.candidate.position] = with_text_of_page(
-                    wish.candidate, page.text, wish.feed, detector
+                    wish.candidate, page.text, wish.feed, detector, page.canonical
                 )
     return Completed(
         entries=tuple(map(tuple, entries)),

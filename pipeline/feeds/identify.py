@@ -77,22 +77,25 @@ def _candidate(
     )
 
 
-def with_text_of_page(candidate: Candidate, text: str, feed: Feed, detector: Detector) -> Candidate:
-    """The candidate with its page's text in place of the feed's teaser, or with the teaser where that is
-    empty; either way its page counts as asked for.
+def with_text_of_page(
+    candidate: Candidate, text: str, feed: Feed, detector: Detector, named: str | None = None
+) -> Candidate:
+    """The candidate with its page's text in place of the feed's, and the address the page gives itself.
+
+    Where there is no text the teaser stands; either way its page counts as asked for.
     """
     teaser = candidate.article.revision
     if not text:
         return replace(candidate, teaser=teaser)
-    title, normal_text = candidate.article.title, _normal(text)
+    normal_text = _normal(text)
     article = replace(
         candidate.article,
-        revision=digest(_normal(title), normal_text),
+        revision=digest(_normal(candidate.article.title), normal_text),
         text=text,
         text_source="page",
-        language=detector.detect(title, text, feed.language),
+        language=detector.detect(candidate.article.title, text, feed.language),
     )
-    return replace(candidate, article=article, text_length=len(normal_text), teaser=teaser)
+    return replace(candidate, article=article, text_length=len(normal_text), teaser=teaser, canonical=named)
 
 
 def article_id(url: str) -> str:

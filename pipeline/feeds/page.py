@@ -8,6 +8,7 @@ from their markup only then, since ordinary pages have captchas and cookie banne
 import re
 from collections.abc import Callable
 
+from pipeline.feeds.aliases import named_by_page
 from pipeline.feeds.markup import page_text
 from pipeline.feeds.text import from_plain
 from pipeline.feeds.values import Fetched, Value
@@ -50,9 +51,10 @@ _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
 
 class Page(Value, frozen=True, kw_only=True):
-    """What a page gave: its main text, or the `reason` for which the feed's words stand."""
+    """What a page gave: its main text and the address it gives itself, or why the teaser stands."""
 
     text: str = ""
+    canonical: str | None = None
     reason: str | None = None
 
 
@@ -78,7 +80,7 @@ def read(fetched: Fetched, article: Article, main_text: Callable[[str], str | No
         return Page(reason=_what_it_is(markup, text))
     if len(text) < _CUT_OFF and _PAY.search(text):
         return Page(reason="paywall")
-    return Page(text=text)
+    return Page(text=text, canonical=named_by_page(markup, fetched.url, article.url))
 
 
 def _without_headline(text: str, title: str) -> str:

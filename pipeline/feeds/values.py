@@ -206,7 +206,8 @@ class Candidate(Value, frozen=True, kw_only=True):
     `article` has kind `article`; `title_digest` names the title alone, as `article.revision` names title
     and text. `text_length` leaves out what is volatile, as both of these do. `position` is the entry's place
     in its document, from 0. `teaser` is set once the entry's page was asked for: the revision that the feed's
-    own words make, whether the article has them or the page's.
+    own words make, whether the article has them or the page's. `canonical` is the address that the page gives
+    itself, where it is believed.
     """
 
     position: int
@@ -214,6 +215,7 @@ class Candidate(Value, frozen=True, kw_only=True):
     title_digest: str
     text_length: int
     teaser: Id | None = None
+    canonical: str | None = None
 
 
 class Reject(Value, frozen=True, kw_only=True):
@@ -233,7 +235,8 @@ class Known(Value, frozen=True, kw_only=True):
     `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
     included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
     article's first, for feeds that give no date. `teaser` is that of the `Candidate` which owns it: while its
-    feed says the same, its page is not asked for again.
+    feed says the same, its page is not asked for again. With `same_as` this is no article but another address
+    of the one with that id.
     """
 
     article_id: Id
@@ -248,6 +251,7 @@ class Known(Value, frozen=True, kw_only=True):
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)
     teaser: Id | None = None
+    same_as: Id | None = None
 
     @property
     def order(self) -> tuple[int, int, str]:

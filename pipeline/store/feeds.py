@@ -178,10 +178,12 @@ def give_back(tx: Connection, owner: str) -> None:
 
 
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
-    """What is remembered of these articles."""
+    """What is remembered of these articles, and of those that they are other addresses of."""
     row = KnownRow
-    found = tx.execute(select(row.article_id, row.known).where(row.article_id.in_(set(article_ids))))
-    return {article_id: msgspec.convert(known, Known) for article_id, known in found}
+    rows = tx.execute(select(row.article_id, row.known).where(row.article_id.in_(set(article_ids))))
+    found = {article_id: msgspec.convert(known, Known) for article_id, known in rows}
+    further = {known.same_as for known in found.values() if known.same_as} - found.keys()
+    return found | load_known(tx, further) if further else found
 
 
 def load_robots(tx: Connection, origins: Iterable[str]) -> dict[str, Robots]:

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
-from pipeline.feeds import registry, robots
+from pipeline.feeds import aliases, registry, robots
 from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
@@ -161,9 +161,7 @@ class Poller:
             memory.serialise_publishing(tx)
             held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
-            known = memory.load_known(
-                tx, [e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)]
-            )
+            known = memory.load_known(tx, aliases.ids(e for r in read for e in r.entries))
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
@@ -200,7 +198,7 @@ class Poller:
             return read, ()
         articles = [e.article for _, entries in documents for e in entries if isinstance(e, Candidate)]
         with self._engine.begin() as tx:
-            known = memory.load_known(tx, [a.article_id for a in articles])
+            known = memory.load_known(tx, aliases.ids(e for _, entries in documents for e in entries))
             rules = memory.load_robots(tx, {robots.origin(a.url) for a in articles})
         completed = complete(documents, known, rules, self._limits, self._detector, now=now)
         with self._engine.begin() as tx:

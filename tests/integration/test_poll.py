@@ -265,6 +265,27 @@ def test_full_text_is_read_once_and_stays_while_the_teaser_does(world: World, se
     until(lambda: world.scalar("SELECT count(*) FROM articles WHERE text_source = 'page'") == 22, 60)
 
 
+def test_variants_of_an_address_meet_where_their_page_says(world: World, server: FeedServer) -> None:
+    words = "The lab said that its model comes later than it had promised to its customers. " * 5
+    for path in ("/a/lab-model", "/b/lab-model"):
+        head = "<head><link rel=canonical href=/lab-model></head>"
+        server.documents[path] = (f"<html>{head}<body><p>{words}</p></body>".encode(), "text/html")
+    link = server.url("")
+    for name in ("a", "b", "c"):
+        path = "/a/lab-model" if name == "c" else f"/{name}/lab-model"
+        server.documents[f"/{name}"] = (rss((path, "Lab model comes later", "t"), link=link), "text/xml")
+    feeds = [replace(feed(server, name, f"/{name}"), full_text=name != "c") for name in ("a", "b", "c")]
+    one = poller(world, feeds)
+    assert [poll_all(poller(world, feeds), [name])["articles"] for name in ("a", "b", "c")] == [1, 0, 0]
+    assert poll_all(one, ["a", "b", "c"])["entries"] == 0
+    found = [json.loads(r.value) for r in world.read(ARTICLES)]
+    assert [(a["kind"], a["feed"]["id"]) for a in found] == [
+        ("article", "a"), ("sighting", "b"), ("sighting", "c"),
+    ]  # fmt: skip
+    assert len({a["article_id"] for a in found}) == 1
+    assert [a["url"] for a in found] == [server.url(p) for p in ("/lab-model", "/lab-model", "/a/lab-model")]
+
+
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
     server.documents["/a"] = (rss(("/1", "One", "t")), "text/xml")
     feeds = [feed(server, "a", "/a")]
