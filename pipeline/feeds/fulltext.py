@@ -104,6 +104,11 @@ def complete(
     )
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """How many pages gave what, for people."""
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+
+
 def _wishes(documents: Sequence[tuple[Feed, Entries]], known: Mapping[str, Known]) -> Iterable[_Wish]:
     """All that is wanted, of each document the newest first."""
     for number, (feed, entries) in enumerate(documents):

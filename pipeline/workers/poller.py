@@ -30,7 +30,7 @@ from pipeline.feeds import aliases, registry, robots
 from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
-from pipeline.feeds.fulltext import LATER, complete
+from pipeline.feeds.fulltext import LATER, complete, counted
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
@@ -290,7 +290,7 @@ def row(poll: Poll) -> dict[str, object]:
         "sightings": poll.sightings,
         "unchanged": poll.unchanged,
         "rejected": len(poll.rejects),
-        "pages": ", ".join(f"{count} {what}" for what, count in sorted(poll.pages.items())),
+        "pages": counted(poll.pages),
         "detail": poll.detail,
     }
 
