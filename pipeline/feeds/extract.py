@@ -52,8 +52,7 @@ class Extractor:
     def _end(self) -> None:
         if self._child is not None:
             self._child.kill()
-            with suppress(BrokenPipeError):
-                self._child.communicate()
+            self._child.communicate()
             self._child = None
 
 
