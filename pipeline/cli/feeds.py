@@ -73,20 +73,25 @@ def check(as_json: bool) -> None:
 
 @feeds.command(name="try")
 @click.argument("target")
+@click.option("--full-text", is_flag=True, help="read pages, as if the feed were marked so")
 @as_json
 @plain_errors
-def try_feed(target: str, as_json: bool) -> None:
+def try_feed(target: str, full_text: bool, as_json: bool) -> None:
     """Explain what an address, a file or a registered feed gives, and what becomes of each entry."""
     settings = configuration.load()
-    explained = explain(target, registered(settings), limits(settings), now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    explained = explain(target, registered(settings), limits(settings), now=now, full_text=full_text)
     if as_json:
         print_json(explained)
     else:
         for step in explained.steps:
             click.echo(f"{'ok ' if step.ok else 'NO '} {step.name}: {step.result}")
         print_table(
-            ("entry", "becomes", "published", "lang", "title", "why"),
-            [(r.position, r.outcome, r.published, r.language, r.title, r.why) for r in explained.rows],
+            ("entry", "becomes", "published", "lang", "characters", "page", "title", "why"),
+            [
+                (r.position, r.outcome, r.published, r.language, r.characters, r.page, r.title, r.why)
+                for r in explained.rows
+            ],
             "No entries.",
         )
     sys.exit(0 if explained.ok else 1)

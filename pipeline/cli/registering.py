@@ -16,6 +16,7 @@ from pipeline.feeds.address import BadAddressError, canonical
 from pipeline.feeds.discover import Offer, discover, language_of, spoken
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.page import is_teaser
 from pipeline.feeds.values import Candidate, Feed, Reject
 from pipeline.settings import Settings
 from pipeline.workers.poller import limits, registry_path
@@ -33,6 +34,7 @@ _PREVIEW = 5
 @click.option("--language", help="ISO 639-1, e.g. en; default: what most of its entries are in")
 @click.option("--kind", type=KINDS, default="press", show_default=True)
 @click.option("--rank", type=RANKS, default=5, show_default=True, help="1 is the best")
+@click.option("--full-text", is_flag=True, help="read the pages of entries that are mere teasers")
 @click.option("--allow-private", is_flag=True, help="its host may be private, now and when polled")
 @click.option("--dry-run", is_flag=True, help="show it, write nothing")
 @plain_errors
@@ -44,6 +46,7 @@ def add(
     language: str | None,
     kind: str,
     rank: int,
+    full_text: bool,
     allow_private: bool,
     dry_run: bool,
 ) -> None:
@@ -65,6 +68,7 @@ def add(
         "kind": kind,
         "rank": rank,
         "allow_hosts": _hosts(offer.url) if allow_private else [],
+        "full_text": full_text,
     }
     feed = checked(fields)
     detector = Detector({f.language for f in known} | {said})
@@ -231,4 +235,6 @@ def _preview(feed: Feed, entries: Sequence[Candidate | Reject]) -> None:
             )
         )
     print_table(("published", "lang", "label", "actors", "events", "title"), rows, "No articles now.")
+    if articles and not feed.full_text and all(map(is_teaser, articles)):
+        click.echo("It gives only teasers: with --full-text the text is taken from its articles' pages.")
     click.echo(registry.as_yaml([feed]), nl=False)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from pipeline.feeds.aliases import settle
 from pipeline.feeds.values import (
     Candidate,
     Decision,
@@ -60,14 +61,13 @@ def decide(
 ) -> Decision:
     """Give every entry exactly one outcome.
 
-    `known` has what is remembered of the entries' article ids, `forgotten` are those that were taken down.
+    `known` has what is remembered of the entries' `aliases.ids`, `forgotten` are those that were taken down.
     What nobody knows and is dated before `news_since` is history; what is undated is taken for news.
     """
     outcomes: list[Outcome] = []
     memory: list[Known] = []
-    entries = tuple(entries)
-    candidates = sorted((entry for entry in entries if isinstance(entry, Candidate)), key=_richness)
-    richest = {candidate.article.article_id: candidate for candidate in candidates}
+    entries, aliases = settle(feed, entries, known)
+    counting = richest(entries)
     for entry in entries:
         if isinstance(entry, Reject):
             outcomes.append(
@@ -78,7 +78,7 @@ def decide(
             why = "the article was taken down (`racewire forget`) and does not return"
             outcomes.append(_refused(entry, "forgotten", why))
             continue
-        winner = richest[entry.article.article_id]
+        winner = counting[entry.article.article_id]
         if entry is not winner:
             why = f"entry {winner.position} of this document has the same address and counts"
             outcomes.append(_refused(entry, "duplicate-in-feed", why))
@@ -87,6 +87,10 @@ def decide(
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
+    remembered_of = {**known, **{new.article_id: new for new in memory}}
+    memory += [
+        replace(remembered_of[target], article_id=alias, same_as=target) for alias, target in aliases.items()
+    ]
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
 
 
@@ -98,6 +102,24 @@ def _refused(entry: Candidate, reason: str, why: str) -> Outcome:
         article_id=entry.article.article_id,
         reason=reason,
     )
+
+
+def richest(entries: Iterable[Candidate | Reject]) -> dict[str, Candidate]:
+    """The candidate that counts of each article, by its id."""
+    candidates = sorted((entry for entry in entries if isinstance(entry, Candidate)), key=_richness)
+    return {candidate.article.article_id: candidate for candidate in candidates}
+
+
+def wants_page(feed: Feed, candidate: Candidate, old: Known | None) -> bool:
+    """Whether the page of a teaser is to be asked for: once while the feed's words are the same.
+
+    Where another feed owns the article, only if nobody has asked for the page.
+    """
+    if old is None or feed.id not in old.carriers:
+        return old is None or old.teaser is None
+    same_title = candidate.title_digest == old.title_digest
+    changed = old.teaser != candidate.article.revision
+    return feed.id == old.owner and changed and not (same_title and old.edits >= MAX_EDITS)
 
 
 def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
@@ -156,6 +178,7 @@ def _decide_one(
         observed_at=article.observed_at,
         history=history,
         carriers=frozenset({feed.id}),
+        teaser=candidate.teaser,
     )
     if old is None:
         age = f", and it is of before {news_since:%Y-%m-%d %H:%M}: history" if history else ""
@@ -170,10 +193,19 @@ def _decide_one(
         edits=old.edits + (candidate.title_digest == old.title_digest),
     )
     if feed.id == old.owner:
+        if old.teaser is not None and article.revision == old.teaser:
+            return outcome("unchanged", "the feed gives the teaser whose page was asked for before"), None
+        # The feed's words are looked at once, whatever their page gave, and so often at most.
+        asked = None
+        if candidate.teaser not in (None, old.teaser):
+            first = old.teaser is None
+            asked = replace(old, teaser=candidate.teaser, edits=old.edits + (not first))
         if article.revision == old.revision:
-            return outcome("unchanged", "the feed that owns this article carries it as before"), None
+            return outcome("unchanged", "the feed that owns this article carries it as before"), asked
         if candidate.title_digest != old.title_digest:
             return outcome("revision", "the feed that owns this article changed its title"), mine
+        if article.text_source != "page" and old.teaser not in (None, old.revision):
+            return outcome("unchanged", "its teaser changed, and the text of its page stands"), asked
         if old.edits >= MAX_EDITS:
             why = f"its text alone changed more than {MAX_EDITS} times: taken for noise"
             return outcome("unchanged", why), None

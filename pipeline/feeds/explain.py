@@ -1,16 +1,20 @@
 """What `racewire feeds try` shows: each step from a URL or file to articles, and what became of each entry.
 
-The same fetch, parse, identify and decide as in a feed's first poll, with an empty memory; nothing is
+The same fetch, parse, identify, pages and decide as in a feed's first poll, with an empty memory; nothing is
 published or remembered.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.fulltext import complete, counted
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
@@ -36,7 +40,7 @@ class Step(Value, frozen=True, kw_only=True):
 
 
 class Row(Value, frozen=True, kw_only=True):
-    """One entry: what it would become, and why."""
+    """One entry: what it would become, and why. `page` is what its page gave, where that was wanted."""
 
     position: int
     outcome: str
@@ -46,6 +50,7 @@ class Row(Value, frozen=True, kw_only=True):
     language: str = ""
     published: str = ""
     characters: int = 0
+    page: str = ""
 
 
 class Explanation(Value, frozen=True, kw_only=True):
@@ -61,14 +66,18 @@ class Explanation(Value, frozen=True, kw_only=True):
         return all(step.ok for step in self.steps)
 
 
-def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datetime) -> Explanation:
+def explain(
+    target: str, registry: Iterable[Feed], limits: Limits, *, now: datetime, full_text: bool = False
+) -> Explanation:
     """Explain the feed with the id `target`, else what is at that URL, else what is in that file.
 
-    A host that is typed in is allowed to be private. Raises OSError where the file cannot be read.
+    With `full_text` as if the feed were marked so: pages of its newest teasers are asked for. A host that is
+    typed in is allowed to be private. Raises OSError where the file cannot be read.
     """
     registry = tuple(registry)
     languages = {feed.language for feed in registry} | {"en"}
     feed = next((feed for feed in registry if feed.id == target), None) or _unregistered(target)
+    feed = replace(feed, full_text=feed.full_text or full_text)
     if feed.url == _FILE:
         fetched = Fetched(kind="ok", url=feed.url, body=Path(target).read_bytes())
     else:
@@ -80,10 +89,18 @@ def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datet
     steps.append(Step(name="parse", ok=parsed.problem is None, result=_parse_result(parsed)))
     if parsed.problem is not None:
         return Explanation(feed=feed, steps=tuple(steps))
-    entries = identify(feed, parsed, now=now, detector=Detector(languages))
+    detector = Detector(languages)
+    entries = identify(feed, parsed, now=now, detector=detector)
+    pages: Mapping[int, str] = {}
+    if feed.full_text:
+        completed = complete([(feed, entries)], {}, {}, limits, detector, now=now)
+        (entries,), (pages,) = completed.entries, completed.pages
+        steps.append(
+            Step(name="pages", ok=True, result=counted(Counter(pages.values())) or "none wanted: no teasers")
+        )
     decision = decide(feed, entries, {}, Horizon().news_since(FeedState(feed_id=feed.id), now))
     steps.append(Step(name="decide", ok=True, result=_decide_result(decision)))
-    return Explanation(feed=feed, steps=tuple(steps), rows=_rows(entries, decision))
+    return Explanation(feed=feed, steps=tuple(steps), rows=_rows(entries, decision, pages))
 
 
 # Relative links in a file have no site to be resolved against; this names none (RFC 2606).
@@ -126,7 +143,9 @@ def _decide_result(decision: Decision) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in decision.counts.items())
 
 
-def _rows(entries: Iterable[Candidate | Reject], decision: Decision) -> tuple[Row, ...]:
+def _rows(
+    entries: Iterable[Candidate | Reject], decision: Decision, pages: Mapping[int, str]
+) -> tuple[Row, ...]:
     rows = []
     for entry, outcome in zip(entries, decision.outcomes, strict=True):
         if isinstance(entry, Reject):
@@ -139,7 +158,7 @@ def _rows(entries: Iterable[Candidate | Reject], decision: Decision) -> tuple[Ro
             )
             rows.append(row)
             continue
-        article = entry.article
+        article = outcome.article or entry.article
         rows.append(
             Row(
                 position=entry.position,
@@ -150,6 +169,7 @@ def _rows(entries: Iterable[Candidate | Reject], decision: Decision) -> tuple[Ro
                 language=article.language,
                 published=f"{article.published_at:%Y-%m-%d %H:%M} ({article.published_precision})",
                 characters=len(article.text),
+                page=pages.get(entry.position, ""),
             )
         )
     return tuple(rows)

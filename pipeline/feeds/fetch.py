@@ -6,6 +6,7 @@ guard has a public place, and bodies are unpacked in `unpack`, where their size 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from ssl import SSLContext
+from types import MappingProxyType
 
 import httpcore
 from msgspec import Struct
@@ -43,7 +45,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects, without waiting
     for turns. `body` bounds what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5.
     `concurrency` feeds are fetched at once, of them `host_concurrency` from one host, `host_interval` between
-    their starts. `proxy` is the address of a proxy to go through, with its credentials.
+    their starts. `proxy` is the address of a proxy to go through, with its credentials. `accept` says which
+    kinds of document are wanted.
     """
 
     user_agent: str
@@ -56,6 +59,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     host_concurrency: int = 2
     host_interval: float = 0.0
     proxy: SecretStr | None = None
+    accept: str = _ACCEPT
 
 
 class _Redirect(Struct, frozen=True):
@@ -66,16 +70,29 @@ class _Redirect(Struct, frozen=True):
 
 
 def fetch_all(
-    targets: Sequence[tuple[Feed, Validators]], limits: Limits, held: Mapping[str, float] | None = None
+    targets: Sequence[tuple[Feed, Validators]],
+    limits: Limits,
+    held: Mapping[str, float] = MappingProxyType({}),
+    *,
+    intervals: Mapping[str, float] = MappingProxyType({}),
+    patience: float = math.inf,
 ) -> list[Fetched]:
     """Fetch every feed; the outcomes are in the order of `targets`.
 
     A feed is asked at its `url`, with these validators (`FeedState.conditions`). `held` hosts are not asked:
-    they want to be left alone for so many seconds. Must not be called from a running event loop.
+    they want to be left alone for so many seconds. `intervals` and `patience` are those of `Turns`. Must not
+    be called from a running event loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
-        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval, held or {})
+        turns = Turns(
+            limits.concurrency,
+            limits.host_concurrency,
+            limits.host_interval,
+            held,
+            intervals=intervals,
+            patience=patience,
+        )
         return await asyncio.gather(*(_fetch(*target, limits, turns) for target in targets))
 
     return asyncio.run(fetch_batch())
@@ -183,7 +200,7 @@ async def _page(response: httpcore.Response, headers: dict[str, str]) -> str:
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
     headers = [
         ("User-Agent", limits.user_agent),
-        ("Accept", _ACCEPT),
+        ("Accept", limits.accept),
         ("Accept-Encoding", "gzip, br, zstd"),
     ]
     if validators.etag:

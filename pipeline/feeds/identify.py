@@ -11,6 +11,8 @@ from collections import defaultdict
 from datetime import datetime
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from pipeline.feeds.address import BadAddressError, canonical, clean
 from pipeline.feeds.language import Detector
 from pipeline.feeds.text import from_plain, headline
@@ -73,6 +75,27 @@ def _candidate(
         title_digest=digest(normal_title),
         text_length=len(normal_text),
     )
+
+
+def with_text_of_page(
+    candidate: Candidate, text: str, feed: Feed, detector: Detector, named: str | None = None
+) -> Candidate:
+    """The candidate with its page's text in place of the feed's, and the address the page gives itself.
+
+    Where there is no text the teaser stands; either way its page counts as asked for.
+    """
+    teaser = candidate.article.revision
+    if not text:
+        return replace(candidate, teaser=teaser)
+    normal_text = _normal(text)
+    article = replace(
+        candidate.article,
+        revision=digest(_normal(candidate.article.title), normal_text),
+        text=text,
+        text_source="page",
+        language=detector.detect(candidate.article.title, text, feed.language),
+    )
+    return replace(candidate, article=article, text_length=len(normal_text), teaser=teaser, canonical=named)
 
 
 def article_id(url: str) -> str:

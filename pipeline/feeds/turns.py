@@ -4,8 +4,10 @@ Over several processes the store sees to it that the feeds of one host are in on
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from pipeline.feeds.address import host_of
 from pipeline.feeds.values import Fetched
@@ -28,12 +30,23 @@ class _Host:
 class Turns:
     """At most `slots` fetches at once, `concurrency` to one host, `interval` seconds between their starts.
 
-    `held` hosts are left alone from the start, for so many seconds.
+    `held` hosts are left alone from the start, for so many seconds; `intervals` are of hosts that want longer
+    ones. What would start after `patience` seconds is not fetched.
     """
 
-    def __init__(self, slots: int, concurrency: int, interval: float, held: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        slots: int,
+        concurrency: int,
+        interval: float,
+        held: Mapping[str, float] = MappingProxyType({}),
+        *,
+        intervals: Mapping[str, float] = MappingProxyType({}),
+        patience: float = math.inf,
+    ) -> None:
         self._slots = asyncio.Semaphore(slots)
-        self._concurrency, self._interval = concurrency, interval
+        self._concurrency, self._interval, self._intervals = concurrency, interval, intervals
+        self._end = _clock() + patience
         self._hosts: dict[str, _Host] = {}
         for name, seconds in held.items():
             self._hosts[name] = host = _Host(concurrency)
@@ -45,11 +58,13 @@ class Turns:
         host = self._host(url)
         async with host.places:
             async with host.next:
+                if host.hold is None and max(host.free_at, _clock()) > self._end:
+                    host.hold = "not asked: its turn did not come in time", None
                 if host.hold is None:
                     # Not in a slot: who waits for one host keeps no other waiting.
                     await asyncio.sleep(host.free_at - _clock())
                 await self._slots.acquire()
-                host.free_at = _clock() + self._interval
+                host.free_at = _clock() + max(self._interval, self._intervals.get(host_of(url), 0.0))
             try:
                 yield host.hold and Fetched(
                     kind="held", url=url, detail=host.hold[0], retry_after=host.hold[1]

@@ -40,7 +40,7 @@ class Feed(Value, frozen=True, kw_only=True):
     """A feed of the registry. Rank 1 is the best of its kind and wins where two feeds carry equal text.
 
     `allow_hosts` names the hosts with private or loopback addresses that this feed, and only this feed, may
-    be fetched from.
+    be fetched from. With `full_text` the pages of entries that are mere teasers are read.
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -50,6 +50,7 @@ class Feed(Value, frozen=True, kw_only=True):
     kind: FeedKind
     rank: Annotated[int, Meta(ge=1, le=9)]
     allow_hosts: frozenset[str] = frozenset()
+    full_text: bool = False
 
     @property
     def ref(self) -> FeedRef:
@@ -170,6 +171,17 @@ class Fetched(Value, frozen=True, kw_only=True):
         return self.status in (429, 503) and bool(self.retry_after)
 
 
+class Robots(Value, frozen=True, kw_only=True):
+    """What the robots.txt of an origin (`https://paper.example`) says, believed until `until`.
+
+    `rules` is its text, empty where there is none, and None while none of the origin's pages may be asked.
+    """
+
+    origin: str
+    rules: str | None
+    until: datetime
+
+
 class Entry(Value, frozen=True, kw_only=True):
     """An item as its feed gives it, with markup already turned into plain text.
 
@@ -211,13 +223,17 @@ class Candidate(Value, frozen=True, kw_only=True):
 
     `article` has kind `article`; `title_digest` names the title alone, as `article.revision` names title
     and text. `text_length` leaves out what is volatile, as both of these do. `position` is the entry's place
-    in its document, from 0.
+    in its document, from 0. `teaser` is set once the entry's page was asked for: the revision that the feed's
+    own words make, whether the article has them or the page's. `canonical` is the address that the page gives
+    itself, where it is believed.
     """
 
     position: int
     article: Article
     title_digest: str
     text_length: int
+    teaser: Id | None = None
+    canonical: str | None = None
 
 
 class Reject(Value, frozen=True, kw_only=True):
@@ -237,7 +253,9 @@ class Known(Value, frozen=True, kw_only=True):
     `history` says on which of the two topics it is; it stays there for good, so that its messages keep their
     order. `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
     included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
-    article's first, for feeds that give no date; `observed_at` is that of the last message about it.
+    article's first, for feeds that give no date; `observed_at` is that of the last message about it. `teaser`
+    is that of the `Candidate` which owns it: while its feed says the same, its page is not asked for again.
+    With `same_as` this is no article but another address of the one with that id.
     """
 
     article_id: Id
@@ -253,6 +271,8 @@ class Known(Value, frozen=True, kw_only=True):
     edits: int = 0
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)
+    teaser: Id | None = None
+    same_as: Id | None = None
 
     @property
     def order(self) -> tuple[int, int, str]:

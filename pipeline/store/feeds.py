@@ -1,16 +1,16 @@
 """The poller's memory: feeds and their leases, known articles, and the record of each poll."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, case, delete, func, select, text, update
 from sqlalchemy.orm import aliased
 
-from pipeline.feeds.values import Feed, FeedState, Known
+from pipeline.feeds.values import Feed, FeedState, Known, Robots
 from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
+from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow, RobotsRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -38,6 +38,7 @@ class Poll:
     history: int = 0
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
     change: str = ""
+    pages: dict[str, int] = field(default_factory=dict)  # asked for: `page`, or why the teaser stands
 
     @property
     def entries(self) -> int:
@@ -215,15 +216,20 @@ def give_back(tx: Connection, owner: str) -> None:
 
 
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
-    """What is remembered of these articles, which are carried now; that they are is noted now and then."""
+    """What is remembered of these articles, and of those that they are other addresses of.
+
+    That they are carried now is noted now and then.
+    """
     row = KnownRow
     stale = row.seen_at < func.now() - NOTED_EVERY
-    found = tx.execute(
+    rows = tx.execute(
         select(row.article_id, row.known, stale).where(row.article_id.in_(set(article_ids)))
     ).all()
-    if late := [article_id for article_id, _, is_stale in found if is_stale]:
+    if late := [article_id for article_id, _, is_stale in rows if is_stale]:
         tx.execute(update(row).where(row.article_id.in_(late)).values(seen_at=func.now()))
-    return {article_id: msgspec.convert(known, Known) for article_id, known, _ in found}
+    found = {article_id: msgspec.convert(known, Known) for article_id, known, _ in rows}
+    further = {known.same_as for known in found.values() if known.same_as} - found.keys()
+    return found | load_known(tx, further) if further else found
 
 
 def forget(tx: Connection, age: timedelta, limit: int) -> int:
@@ -236,6 +242,23 @@ def forget(tx: Connection, age: timedelta, limit: int) -> int:
     dated = row.known["precision"].astext != "observed"
     old = select(row.article_id).where(unseen, dated).limit(limit)
     return tx.execute(delete(row).where(row.article_id.in_(old))).rowcount
+
+
+def load_robots(tx: Connection, origins: Iterable[str]) -> dict[str, Robots]:
+    """What is known of the robots.txt of these origins and still believed."""
+    row = RobotsRow
+    found = tx.execute(
+        select(row.origin, row.rules, row.until).where(
+            row.origin.in_(set(origins)), row.until > func.clock_timestamp()
+        )
+    )
+    return {o: Robots(origin=o, rules=rules, until=until) for o, rules, until in found}
+
+
+def remember_robots(tx: Connection, learned: Iterable[Robots]) -> None:
+    """Write what was asked for, and forget what is believed no more."""
+    upsert(tx, RobotsRow, [{"origin": r.origin, "rules": r.rules, "until": r.until} for r in learned])
+    tx.execute(delete(RobotsRow).where(RobotsRow.until < func.now()))
 
 
 def remember(
@@ -272,6 +295,7 @@ def remember(
             "unchanged": p.unchanged,
             "history": p.history,
             "rejects": p.rejects,
+            "pages": p.pages,
         }
         for p in polls
     ]

@@ -85,6 +85,7 @@ class PollRow(Base):
     unchanged: Mapped[int]
     history: Mapped[int] = mapped_column(server_default=text("0"))  # messages that are no news
     rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
+    pages: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # how many were read, or why not
     __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
 
 
@@ -94,6 +95,15 @@ class ForgottenRow(Base):
     __tablename__ = "forgotten"
     article_id: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RobotsRow(Base):
+    """What an origin's robots.txt says; a cache, since polls are processes that end."""
+
+    __tablename__ = "robots"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    rules: Mapped[str | None]
+    until: Mapped[datetime] = mapped_column(index=True)
 
 
 # --- what the classifier writes ------------------------------------------------------------------------

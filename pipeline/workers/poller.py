@@ -8,33 +8,45 @@ import logging
 import os
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import msgspec
 from kafka.errors import KafkaError
-from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
-from pipeline.feeds import registry
+from pipeline.feeds import aliases, registry, robots
 from pipeline.feeds.cadence import Bounds, held_until, is_our_outage, next_state
 from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.fulltext import LATER, complete, counted
 from pipeline.feeds.health import change
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.moves import duplicate
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
+from pipeline.feeds.values import (
+    Candidate,
+    Decision,
+    Feed,
+    FeedState,
+    Fetched,
+    Known,
+    ParsedFeed,
+    Reject,
+    Validators,
+)
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
@@ -45,7 +57,7 @@ from schemas.topics import ARTICLES, BACKFILL, Topic, topics
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)  # well above what a batch takes, since a feed may take 45 s
+LEASE = timedelta(minutes=5)  # well above what a batch takes: a feed may take 45 s, its pages 95 s
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,15 @@ class _Read:
     fetched: Fetched
     parsed: ParsedFeed | None
     entries: tuple[Candidate | Reject, ...]
+    pages: Mapping[int, str] = field(default_factory=dict)
+
+    def with_pages(self, entries: tuple[Candidate | Reject, ...], pages: Mapping[int, str]) -> Self:
+        """The same with what the entries' pages gave."""
+        fetched = self.fetched
+        if LATER in pages.values():
+            # Else the next answer is that nothing has changed, and the pages that are left stay so.
+            fetched = msgspec.structs.replace(fetched, validators=Validators())
+        return replace(self, fetched=fetched, entries=entries, pages=pages)
 
 
 class Poller:
@@ -137,18 +158,20 @@ class Poller:
         producer = self._producer  # first: without a broker there is no use in asking anybody
         asked = datetime.now(UTC)
         targets = [
-            (replace(feed, url=state.moved_to or feed.url), state.conditions(asked))
+            (msgspec.structs.replace(feed, url=state.moved_to or feed.url), state.conditions(asked))
             for feed, state in claimed
         ]
         fetched = fetch_all(targets, self._limits, held_hosts)
         now = datetime.now(UTC)
         outage = is_our_outage(fetched)
         read = [self._read(*pair, got, now) for pair, got in zip(claimed, fetched, strict=True)]
+        waits = {host: (until - now).total_seconds() for host, until in held_until(fetched, now).items()}
+        read, patient = self._with_pages(read, {**held_hosts, **waits}, now)
         with self._engine.begin() as tx:
             memory.serialise_publishing(tx)
             held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
-            ids = {e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)}
+            ids = aliases.ids(e for r in read for e in r.entries)
             known, gone = memory.load_known(tx, ids), forgotten(tx, ids)
             learned: dict[str, Known] = {}
             decisions = []
@@ -166,7 +189,7 @@ class Poller:
             states = [duplicate(s, taken[s.feed_id]) if s.feed_id in taken else s for s in states]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
             memory.remember(tx, learned.values(), states, polls)
-            memory.hold(tx, held_until(fetched, now))
+            memory.hold(tx, held_until((*fetched, *patient), now))
         for p in polls:
             log.info("%s: %s%s", p.feed_id, p.fetch, f" ({p.detail})" if p.detail else "")
         return polls
@@ -176,6 +199,29 @@ class Poller:
             return _Read(feed, state, fetched, None, ())
         parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
+
+    def _with_pages(
+        self, read: list[_Read], held: Mapping[str, float], now: datetime
+    ) -> tuple[list[_Read], tuple[Fetched, ...]]:
+        """What was read with the full texts that its feeds want, and the answers of the pages' servers.
+
+        Before the lock: pages take their time. What is decided then is decided with newer memory.
+        """
+        documents = [(r.feed, r.entries) for r in read if r.feed.full_text and r.entries]
+        if not documents:
+            return read, ()
+        articles = [e.article for _, entries in documents for e in entries if isinstance(e, Candidate)]
+        with self._engine.begin() as tx:
+            known = memory.load_known(tx, aliases.ids(e for _, entries in documents for e in entries))
+            rules = memory.load_robots(tx, {robots.origin(a.url) for a in articles})
+        completed = complete(documents, known, rules, self._limits, self._detector, held, now=now)
+        with self._engine.begin() as tx:
+            memory.remember_robots(tx, completed.robots)
+        found = {
+            feed.id: (entries, pages)
+            for (feed, _), entries, pages in zip(documents, completed.entries, completed.pages, strict=True)
+        }
+        return [r.with_pages(*found[r.feed.id]) if r.feed.id in found else r for r in read], completed.answers
 
 
 def records(topics: Mapping[str, Topic], decision: Decision) -> Iterator[OutRecord]:
@@ -211,6 +257,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         history=sum(outcome.history for outcome in decision.outcomes),
         rejects=tuple(rejects),
         change=change(read.state, state) or "",
+        pages=dict(Counter(read.pages.values())),
     )
 
 
@@ -267,6 +314,7 @@ def row(poll: Poll) -> dict[str, object]:
         "unchanged": poll.unchanged,
         "rejected": len(poll.rejects),
         "history": poll.history,
+        "pages": counted(poll.pages),
         "detail": poll.detail,
     }
 

@@ -308,6 +308,54 @@ def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
     assert world.scalar("SELECT state->>'moved_to' FROM feeds WHERE feed_id = 'a'") is None
 
 
+def test_full_text_is_read_once_and_stays_while_the_teaser_does(world: World, server: FeedServer) -> None:
+    def page(name: str) -> tuple[bytes, str]:
+        words = f"{name} is what the page says of it, at some length and in whole sentences. " * 9
+        return f"<html><body><article><p>{words}</p></article></body></html>".encode(), "text/html"
+
+    link = server.url("")
+    server.documents |= {f"/{n}": page(f"Title {n}") for n in range(25)}
+    server.documents["/robots.txt"] = (b"User-agent: *\nDisallow: /3", "text/plain")
+    server.documents["/a"] = (rss(*((f"/{n}", f"Title {n}", "t") for n in range(22)), link=link), "text/xml")
+    feeds = [replace(feed(server, "a", "/a"), full_text=True)]
+    first = poll_all(poller(world, feeds))
+    assert first["articles"] == 22
+    counts = "SELECT pages FROM polls ORDER BY id DESC LIMIT 1"
+    assert world.scalar(counts) == {"page": 19, "robots": 1, "later": 2}
+    second = poll_all(poller(world, feeds), ["a"])  # no validators: what is left has its turn
+    assert (second["revisions"], second["unchanged"], world.scalar(counts)) == (2, 20, {"page": 2})
+    assert poll_all(poller(world, feeds), ["a"])["entries"] == 0
+    server.documents["/a"] = (rss(("/1", "Title 1", "t"), ("/24", "Title 24", "t"), link=link), "text/xml")
+    third = poll_all(poller(world, feeds), ["a"])
+    assert (third["articles"], third["unchanged"], third["revisions"]) == (1, 1, 0)
+    assert server.requests["/robots.txt"] == server.requests["/1"] == 1
+    sources = [json.loads(r.value)["text_source"] for r in world.read(ARTICLES)]
+    assert (sources.count("page"), sources.count("summary")) == (22, 3)
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT count(*) FROM articles WHERE text_source = 'page'") == 22, 60)
+
+
+def test_variants_of_an_address_meet_where_their_page_says(world: World, server: FeedServer) -> None:
+    words = "The lab said that its model comes later than it had promised to its customers. " * 5
+    for path in ("/a/lab-model", "/b/lab-model"):
+        head = "<head><link rel=canonical href=/lab-model></head>"
+        server.documents[path] = (f"<html>{head}<body><p>{words}</p></body>".encode(), "text/html")
+    link = server.url("")
+    for name in ("a", "b", "c"):
+        path = "/a/lab-model" if name == "c" else f"/{name}/lab-model"
+        server.documents[f"/{name}"] = (rss((path, "Lab model comes later", "t"), link=link), "text/xml")
+    feeds = [replace(feed(server, name, f"/{name}"), full_text=name != "c") for name in ("a", "b", "c")]
+    one = poller(world, feeds)
+    assert [poll_all(poller(world, feeds), [name])["articles"] for name in ("a", "b", "c")] == [1, 0, 0]
+    assert poll_all(one, ["a", "b", "c"])["entries"] == 0
+    found = [json.loads(r.value) for r in world.read(ARTICLES)]
+    assert [(a["kind"], a["feed"]["id"]) for a in found] == [
+        ("article", "a"), ("sighting", "b"), ("sighting", "c"),
+    ]  # fmt: skip
+    assert len({a["article_id"] for a in found}) == 1
+    assert [a["url"] for a in found] == [server.url(p) for p in ("/lab-model", "/lab-model", "/a/lab-model")]
+
+
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:
     server.documents["/a"] = (rss(("/1", "One", "t")), "text/xml")
     feeds = [feed(server, "a", "/a")]

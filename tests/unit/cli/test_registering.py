@@ -53,10 +53,13 @@ def test_a_sites_feed_is_found_previewed_and_written(home: Path, server: FeedSer
     ):
         assert shown in dry.output
     assert not home.exists()
-    done = run("add", server.url("/"), "--allow-private", "--kind", "lab")
+    assert "only teasers" in dry.output
+    done = run("add", server.url("/"), "--allow-private", "--kind", "lab", "--full-text")
     assert done.exit_code == 0, done.output
+    assert "only teasers" not in done.output
     added = registry.load(home / "feeds.yaml")[-1]
     assert (added.id, added.url, added.title) == ("paper", server.url("/feed"), "Paper")
+    assert added.full_text
     assert (added.language, added.kind, added.rank, added.allow_hosts) == ("en", "lab", 5, {"127.0.0.1"})
     assert (home / "feeds.yaml").read_text("utf-8").startswith(registry.DEFAULT.read_text("utf-8").rstrip())
     again = run("add", server.url("/feed"), "--allow-private")

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.feeds.decide import ALL_TIME, MAX_EDITS, Horizon, decide
+from pipeline.feeds.decide import ALL_TIME, MAX_EDITS, Horizon, decide, wants_page
+from pipeline.feeds.identify import with_text_of_page
 from pipeline.feeds.values import Candidate, Decision, Entry, Feed, FeedState, Known, Reject
-from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
+from tests.unit.feeds.feed_factory import DETECTOR, NOW, a_candidate, a_feed, identified
 
 PAPER = a_feed("paper", rank=5)
 LAB = a_feed("lab", rank=1, kind="lab")
@@ -187,6 +188,100 @@ def test_an_article_stays_on_the_topic_where_it_came_first(history: bool) -> Non
 def test_no_horizon_makes_news_of_what_a_shorter_one_has_forgotten() -> None:
     short = Horizon(first_import=timedelta(days=99), seen=timedelta(days=9))
     assert short.news_since(NEW, NOW) == short.news_since(SEEN, NOW) == NOW - timedelta(days=9)
+
+
+PAGE, EDITED = "What the page says, " * 9, "What the page says now, " * 9
+
+
+class Pages(Memory):
+    """Asks for pages as a poll does. `page` is what the page of these tests has, empty where it fails."""
+
+    page = PAGE
+    asked = 0
+
+    def carry(self, feed: Feed, text: str = SHORT, title: str = "Lab ships a model") -> str:
+        candidate = a_candidate(feed, text=text, title=title)
+        if wants_page(feed, candidate, self.known.get(candidate.article.article_id)):
+            self.asked += 1
+            candidate = with_text_of_page(candidate, self.page, feed, DETECTOR)
+        (outcome,) = self.poll(feed, candidate).outcomes
+        return outcome.kind
+
+    @property
+    def shows_page(self) -> bool:
+        (known,) = self.known.values()
+        return known.revision != known.teaser
+
+
+def test_a_page_is_asked_for_once_while_its_teaser_is_the_same() -> None:
+    for page in (PAGE, ""):
+        memory = Pages()
+        memory.page = page
+        assert [memory.carry(PAPER) for _ in range(5)] == ["article", *["unchanged"] * 4]
+        assert (memory.asked, memory.shows_page) == (1, bool(page))
+
+
+def test_a_changed_teaser_has_its_page_asked_again() -> None:
+    memory = Pages()
+    memory.carry(PAPER)
+    assert memory.carry(PAPER, f"{SHORT} Updated.") == "unchanged"  # the page is the same
+    assert memory.carry(PAPER, f"{SHORT} Updated.") == "unchanged"
+    memory.page = EDITED
+    assert memory.carry(PAPER, f"{SHORT} Again.") == "revision"
+    assert (memory.asked, memory.shows_page) == (3, True)
+
+
+def test_a_page_that_fails_later_does_not_turn_the_text_back_to_the_teaser() -> None:
+    memory = Pages()
+    memory.carry(PAPER)
+    memory.page = ""
+    assert [memory.carry(PAPER, f"{SHORT} Updated.") for _ in range(3)] == ["unchanged"] * 3
+    assert (memory.asked, memory.shows_page) == (2, True)
+    # A new headline is news, whatever the page gives.
+    assert memory.carry(PAPER, title="Lab delays its model") == "revision"
+    assert not memory.shows_page
+
+
+def test_a_teaser_that_never_rests_has_its_page_asked_so_often_only() -> None:
+    for page in (PAGE, ""):
+        memory = Pages()
+        memory.page = page
+        kinds = [memory.carry(PAPER, f"{SHORT} Advert {n}.") for n in range(MAX_EDITS + 9)]
+        assert memory.asked == MAX_EDITS + 1
+        assert kinds.count("revision") == (0 if page else MAX_EDITS)
+        assert memory.carry(PAPER, title="Lab delays its model") == "revision"
+
+
+def test_a_page_that_changes_with_every_look_makes_no_revisions() -> None:
+    memory = Pages()
+    memory.carry(PAPER)
+    for n in range(5):
+        memory.page = f"{PAGE} Advert {n}."
+        assert memory.carry(PAPER) == "unchanged"
+
+
+def test_what_a_feed_carried_before_it_was_marked_is_asked_for_once() -> None:
+    memory = Pages()
+    Memory.carry(memory, PAPER)
+    assert [memory.carry(PAPER), memory.carry(PAPER)] == ["revision", "unchanged"]
+    assert (memory.asked, memory.shows_page) == (1, True)
+
+
+def test_a_page_that_did_not_come_to_its_turn_is_no_reason_for_a_revision() -> None:
+    memory = Pages()
+    memory.carry(PAPER)
+    assert Memory.carry(memory, PAPER) == "unchanged"
+    assert Memory.carry(memory, PAPER, f"{SHORT} Updated.") == "unchanged"
+    memory.page = EDITED
+    assert memory.carry(PAPER, f"{SHORT} Updated.") == "revision"
+
+
+def test_feeds_that_share_an_article_ask_for_its_page_once() -> None:
+    memory = Pages()
+    assert [memory.carry(feed) for feed in (PAPER, LAB, LAB, PAPER)] == [
+        "article", "sighting", "unchanged", "unchanged",
+    ]  # fmt: skip
+    assert (memory.asked, memory.owner) == (1, "paper")
 
 
 FEEDS = [a_feed("a", rank=1), a_feed("b", rank=1), a_feed("c", rank=9), LAB]

@@ -45,7 +45,11 @@ def asked(server: LyingServer) -> list[str]:
         (link("/de", "text/html"), []),
         (link("/f", rel="stylesheet"), []),
         (link("javascript:alert(1)") + link("file:///etc/passwd") + link("http://[bad"), []),
-        ('<a href="/feed">RSS</a>', []),
+        ('<a href="/feed">RSS</a>', ["https://paper.example/feed"]),
+        ('<a href="/feed">RSS</a>' + link("/f"), ["https://paper.example/f"]),
+        ('<base href="/x/"><a class=b href="rss.xml#top">x</a>', ["https://paper.example/x/rss.xml"]),
+        ('<a href="/?feed=rss2">', ["https://paper.example/?feed=rss2"]),
+        ('<a href="/feedback"><a href="/news/newsfeeder"><a href="mailto:rss@x"><a href="/about">', []),
     ],
 )
 def test_what_a_page_names(page: str, found: list[str]) -> None:
@@ -99,34 +103,97 @@ def test_a_feed_that_moved_for_good_is_offered_where_it_is_now() -> None:
 def test_the_usual_paths_are_tried_until_one_is_a_feed() -> None:
     with LyingServer() as server:
         server.answers["/blog/"] = http(body=b"<html><p>Hello</p></html>")
+        below = [f"/blog{path}" for path in USUAL_PATHS]
+        server.answers |= dict.fromkeys(below, NOT_FOUND)
         server.answers |= {"/feed": NOT_FOUND, "/rss": http(body=b"<html>Soon</html>"), "/rss.xml": FEED}
         offers, misses = discover(server.url("/blog/"), LIMITS, allow_hosts=HERE)
-        assert asked(server) == ["/blog/", "/feed", "/rss", "/rss.xml"]
-    assert [offer.url for offer in offers] == [server.url("/rss.xml")]
-    assert [miss.why.partition(":")[0] for miss in misses] == ["html", "http-404", "html"]
+        assert asked(server) == ["/blog/", *below, "/feed", "/rss", "/rss.xml"]
+        assert [offer.url for offer in offers] == [server.url("/rss.xml")]
+        assert [miss.why.partition(":")[0] for miss in misses] == ["html", *["http-404"] * 8, "html"]
+        server.answers |= {"/blog/post.html": server.answers["/blog/"], "/blog/rss": FEED}
+        ((offer,), _) = discover(server.url("/blog/post.html"), LIMITS, allow_hosts=HERE)
+        assert offer.url == server.url("/blog/rss")
+
+
+def test_a_home_page_that_is_kept_from_us_says_nothing_of_the_feeds() -> None:
+    with LyingServer() as server:
+        server.answers |= {"/": http(403), "/feed": NOT_FOUND, "/rss": FEED}
+        ((offer,), (miss, _)) = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+    assert offer.url == server.url("/rss")
+    assert miss.why.startswith("http-403")
+
+
+def test_feeds_of_comments_come_last() -> None:
+    page = link("/comments/feed") + link("/a") + link("/b")
+    with LyingServer() as server:
+        server.answers |= {
+            "/": http(body=page.encode()),
+            **dict.fromkeys(("/comments/feed", "/a", "/b"), FEED),
+        }
+        offers, _ = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+    assert [offer.url for offer in offers] == [server.url(p) for p in ("/a", "/b", "/comments/feed")]
+
+
+NEWS = (
+    b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" '
+    b'xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"><url><loc>https://paper.example/a</loc>'
+    b"<news:news><news:title>Lab ships</news:title></news:news></url></urlset>"
+)
+
+
+def test_a_news_sitemap_is_found_by_robots_txt() -> None:
+    def index(*urls: str) -> bytes:
+        listed = "".join(f"<sitemap><loc>{url}</loc></sitemap>" for url in urls)
+        return http(body=f'<sitemapindex xmlns="x">{listed}</sitemapindex>'.encode())
+
+    with LyingServer() as server:
+        lines = [f"Sitemap: {server.url(p)}" for p in ("/pages.xml", "/index.xml?1", "/news.xml")]
+        server.answers |= {"/": http(body=b"<html>"), **dict.fromkeys(USUAL_PATHS, NOT_FOUND)}
+        server.answers |= {"/robots.txt": http(body="\n".join(["User-agent: *", *lines]).encode())}
+        server.answers |= {"/news.xml": http(body=NEWS)}
+        ((offer,), _) = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+        assert offer.url == server.url("/news.xml")
+        assert "/pages.xml" not in asked(server)
+        server.answers |= {"/news.xml": NOT_FOUND, "/pages.xml": NOT_FOUND, "/sitemap-news": http(body=NEWS)}
+        server.answers["/index.xml?1"] = index(server.url("/old"), server.url("/sitemap-news"))
+        ((offer,), _) = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+        assert offer.url == server.url("/sitemap-news")
+        # One that lists others without end is followed for a while.
+        pages = [f"/news-{n}.xml" for n in range(200)]
+        server.answers |= {p: index(*map(server.url, pages[n : n + 9])) for n, p in enumerate(pages)}
+        server.answers["/index.xml?1"] = index(*map(server.url, pages[:9]))
+        before = len(server.asked)
+        assert discover(server.url("/"), LIMITS, allow_hosts=HERE)[0] == ()
+        assert len(server.asked) - before < 40
 
 
 def test_a_site_without_a_feed_says_what_was_asked() -> None:
     with LyingServer() as server:
-        server.answers = {"/": http(body=b"<html>"), **dict.fromkeys(USUAL_PATHS, NOT_FOUND)}
+        server.answers = {"/": http(body=b"<html>"), "/robots.txt": NOT_FOUND}
+        server.answers |= dict.fromkeys(USUAL_PATHS, NOT_FOUND)
         offers, misses = discover(server.url("/"), LIMITS, allow_hosts=HERE)
     assert offers == ()
     assert [miss.url for miss in misses] == [server.url(path) for path in ("/", *USUAL_PATHS)]
 
 
-def test_a_server_that_refuses_is_not_asked_for_more() -> None:
+def test_a_server_that_wants_to_be_left_alone_is_not_asked_for_more() -> None:
     with LyingServer() as server:
-        server.answers |= {"/": http(403), "/page": http(body=b"<html>"), "/feed": http(429)}
+        server.answers |= {"/": http(429), "/page.html": http(body=b"<html>"), "/feed": http(503)}
         server.answers |= {"/two": http(body=(link("/a") + link("/b")).encode()), "/a": http(429)}
-        for path in ("/", "/page", "/two"):
+        for path in ("/", "/page.html", "/two"):
             assert discover(server.url(path), LIMITS, allow_hosts=HERE)[0] == ()
-        assert asked(server) == ["/", "/page", "/feed", "/two", "/a"]
+        assert asked(server) == ["/", "/page.html", "/feed", "/two", "/a"]
+    with LyingServer() as server:
+        server.answers["/"] = b"no HTTP"
+        assert discover(server.url("/"), LIMITS, allow_hosts=HERE)[0] == ()
+        assert asked(server) == ["/"]
 
 
 def test_a_page_cannot_lead_to_a_private_address() -> None:
     with LyingServer() as server:
         inside = server.url("/feed", host="localhost")
-        server.answers |= {"/": http(body=link(inside).encode()), **dict.fromkeys(USUAL_PATHS, NOT_FOUND)}
+        server.answers |= {"/": http(body=link(inside).encode()), "/robots.txt": NOT_FOUND}
+        server.answers |= dict.fromkeys(USUAL_PATHS, NOT_FOUND)
         offers, misses = discover(server.url("/"), LIMITS, allow_hosts=HERE)
         assert asked(server)[1] == USUAL_PATHS[0]
     assert offers == ()

@@ -46,6 +46,22 @@ def test_an_address_may_be_private_since_an_operator_typed_it() -> None:
     assert len(explanation.rows) == 3
 
 
+def test_pages_are_shown_where_the_full_text_is_wanted() -> None:
+    words = "The lab ships its model to all customers, as it had promised in the spring. " * 3
+    with LyingServer() as server:
+        page = f"<html><link rel=canonical href=/a/lab-ships-it><body><p>{words}</p>".encode()
+        items = [an_item(server.url(path), "Lab ships model", "Model") for path in ("/1", "/2")]
+        server.answers |= {"/feed": http(body=rss(*items)), "/robots.txt": http(404)}
+        server.answers |= {"/1": http(body=page, Content_Type="text/html"), "/2": http(404)}
+        without = explain(server.url("/feed"), [], LIMITS, now=NOW)
+        assert [row.page for row in without.rows] == ["", ""]
+        explanation = explain(server.url("/feed"), [], LIMITS, now=NOW, full_text=True)
+    assert [(step.name, step.result) for step in explanation.steps][2] == ("pages", "1 http-404, 1 page")
+    first, second = explanation.rows
+    assert (first.page, first.url, first.characters) == ("page", server.url("/a/lab-ships-it"), 227)
+    assert (second.page, second.characters) == ("http-404", 5)
+
+
 def test_a_feed_of_the_registry_is_found_by_its_id_and_held_to_its_rules() -> None:
     explanation = explain("paper", [a_feed("paper", url="http://127.0.0.1:9/feed")], LIMITS, now=NOW)
     assert not explanation.ok

@@ -32,9 +32,11 @@ def test_fields_become_values(tmp_path: Path) -> None:
     path = tmp_path / "feeds.yaml"
     path.write_text(
         FEED.format("paper", "http://intranet.example:8080/feed") + "  allow_hosts: [intranet.example]\n"
+        "  full_text: true\n"
     )
     (feed,) = load(path)
     assert (feed.id, feed.rank, feed.allow_hosts) == ("paper", 1, {"intranet.example"})
+    assert feed.full_text
 
 
 GOOD = FEED.format("good", "https://good.example/feed")
@@ -59,6 +61,7 @@ GOOD = FEED.format("good", "https://good.example/feed")
         (GOOD.replace("https://good", "https://user:secret@good"), 2, "url: "),
         (GOOD.replace("https://good.example", "https://[bad"), 2, "no address"),
         (GOOD.replace("language: en", "language: English"), 4, "language: "),
+        (GOOD + "  full_text: often\n", 7, "full_text: "),
         (GOOD + "  allow_hosts: localhost\n", 7, "allow_hosts: "),
     ],
 )

@@ -139,3 +139,18 @@ def test_whose_word_holds_for_the_whole_host(status: int, retry_after: float | N
 )
 def test_the_host_of_an_address(url: str, host: str) -> None:
     assert host_of(url) == host
+
+
+def test_a_host_that_wants_to_be_asked_slowly_is_and_what_would_come_too_late_is_not_asked() -> None:
+    async def main() -> None:
+        turns = Turns(20, 2, 1.0, intervals={"a.example": 5.0}, patience=9.0)
+        started = await fetches(turns, *A[:2], "https://b.example/1", "https://b.example/2")
+        assert {url: at for url, at, _ in started} == {
+            A[0]: 0, A[1]: 5, "https://b.example/1": 0, "https://b.example/2": 1,
+        }  # fmt: skip
+        async with turns.turn(A[2]) as held:
+            assert held is not None
+            assert (held.kind, held.retry_after) == ("held", None)
+        assert asyncio.get_running_loop().time() == 5
+
+    run(main)
