@@ -17,7 +17,7 @@ def test_nothing_new_is_one_sentence() -> None:
 
 def test_changes_come_first_and_then_what_came_in() -> None:
     assert summary([QUIET, DEAD, NEWS]) == (
-        "3 feeds polled: 2 articles, 1 sightings.\n\n## Changed since the poll before\n\n"
+        "3 feeds polled: 2 articles, 1 sighting.\n\n## Changed since the poll before\n\n"
         "- **dead** is failing now: \\<b\\>it\\</b\\> \\| said 500\n\n"
         "| feed | articles | revisions | sightings | rejected |\n|---|---:|---:|---:|---:|\n"
         "| paper | 2 | 0 | 1 | 1 |"
