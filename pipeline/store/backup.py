@@ -109,7 +109,7 @@ _READ_ANEW = """
 
 _FORGET = """
     DELETE FROM known_articles k
-    WHERE k.first_seen_at > (SELECT max(first_seen_at) FROM known_articles) - make_interval(days => :days)
+    WHERE k.seen_at > (SELECT max(seen_at) FROM known_articles) - make_interval(days => :days)
       AND (NOT EXISTS (SELECT FROM revisions r
                        WHERE r.article_id = k.article_id AND r.revision = k.known->>'revision')
            OR EXISTS (SELECT FROM jsonb_array_elements_text(k.known->'carriers') AS carrier
