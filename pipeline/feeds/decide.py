@@ -32,7 +32,8 @@ from pipeline.feeds.values import (
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
 MAX_EDITS = 12
 
-ALL_TIME = datetime.min.replace(tzinfo=UTC)
+ALL_TIME = datetime.min.replace(tzinfo=UTC)  # as `news_since`: whatever is dated is news
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # the same: whatever is dated is history
 
 
 class Horizon(Value, frozen=True, kw_only=True):
@@ -144,7 +145,7 @@ def _decide_one(
         carriers=frozenset({feed.id}),
     )
     if old is None:
-        age = f", and it is of before {news_since:%Y-%m-%d %H:%M}: history" if history else ""
+        age = ", and it is too old to be news" if history else ""
         return outcome("article", f"no feed has carried this address before{age}"), mine
 
     mine = replace(
