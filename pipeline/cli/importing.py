@@ -23,9 +23,7 @@ _FEEDS = 20  # in the table; all of them with --json
 
 
 @click.command(name="import")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--rate", type=click.IntRange(min=1), help="articles a second; default: RACEWIRE_BACKFILL_RATE")
 @click.option("--feed", help="id of the registered feed that all of it is of")
 @click.option("--dry-run", is_flag=True, help="say what would come, publish nothing")

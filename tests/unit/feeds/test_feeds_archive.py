@@ -118,6 +118,7 @@ def test_a_file_that_breaks_off_gives_what_was_read(tmp_path: Path) -> None:
     assert len(found) > 100
     assert {reason for _, reason in found} == {""}
     (tmp_path / "b.xml.gz").write_bytes(b"no gzip")
+    assert reasons(read(tmp_path / "none")) == [(str(tmp_path / "none"), "unreadable")]
     assert reasons(read(tmp_path / "b.xml.gz")) == [(str(tmp_path / "b.xml.gz"), "unreadable")]
 
 
