@@ -85,7 +85,10 @@ def decide(
                 )
             )
             continue
-        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id), news_since)
+        old = known.get(entry.article.article_id)
+        outcome, remembered = _decide_one(feed, entry, old, news_since)
+        if old is not None and not old.undated and entry.article.published_precision == "observed":
+            remembered = replace(remembered or old, undated=True)
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
@@ -152,6 +155,7 @@ def _decide_one(
         mine,
         published_at=old.published_at,
         precision=old.precision,
+        undated=old.undated,
         carriers=old.carriers | {feed.id},
         published=old.published + 1,
         edits=old.edits + (candidate.title_digest == old.title_digest),

@@ -217,9 +217,10 @@ class Known(Value, frozen=True, kw_only=True):
     what was seen once from coming back as new.
 
     `history` says on which of the two topics it is; it stays there for good, so that its messages keep their
-    order. `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
-    included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
-    article's first, for feeds that give no date.
+    order. `undated`: a feed has carried it without a date since then. `published` counts the messages about
+    it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that
+    changed the text alone. `published_at` and `precision` are the article's first, for feeds that give no
+    date.
     """
 
     article_id: Id
@@ -231,6 +232,7 @@ class Known(Value, frozen=True, kw_only=True):
     published_at: datetime
     precision: str
     history: bool = False
+    undated: bool = False
     edits: int = 0
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)

@@ -128,6 +128,15 @@ def test_undated_articles_keep_the_time_they_were_first_seen() -> None:
     assert (message.kind, message.published_at, message.observed_at) == ("revision", NOW, later)
 
 
+def test_that_a_feed_gave_no_date_is_remembered_once() -> None:
+    memory = Memory()
+    dated, undated = a_candidate(PAPER), a_candidate(PAPER, published=None)
+    told = [memory.poll(PAPER, candidate) for candidate in (dated, undated, undated, dated)]
+    assert [len(decision.memory) for decision in told] == [1, 1, 0, 0]
+    assert [known.undated for known in memory.known.values()] == [True]
+    assert memory.poll(PAPER, a_candidate(PAPER, text=LONG)).memory[0].undated
+
+
 NEW, SEEN = FeedState(feed_id="paper"), FeedState(feed_id="paper", last_success_at=NOW)
 
 
