@@ -5,13 +5,14 @@ Prefect is needed, and a run that was orphaned blocks nobody for longer than a l
 """
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline.store.feeds import Poll
 from pipeline.workers import poller
+from pipeline.workers.summary import summary
 
 
 @task(name="poll-batch", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
@@ -29,9 +30,5 @@ def poll(feeds: list[str] | None = None) -> dict[str, int]:
     futures = [poll_batch.submit(batch) for batch in batches]
     wait(futures)
     polls = [p for future in futures for p in future.result()]
-    create_table_artifact(
-        key="polls",
-        table=[poller.row(p) for p in polls],
-        description=f"{len(polls)} feeds polled: what came in and what was refused",
-    )
+    create_markdown_artifact(key="polls", markdown=summary(polls), description="What the last poll changed")
     return poller.totals(polls)

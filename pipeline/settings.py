@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.bus.connection import Broker
@@ -26,7 +26,9 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Everything that can be set. Seconds where a name says nothing else."""
 
-    model_config = SettingsConfigDict(env_prefix="RACEWIRE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="RACEWIRE_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("racewire"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="", pattern=r"^[a-z0-9.-]*$")
     feeds_file: Path | None = Field(default=None, description="the registry; default: the one packaged")
     contact: str = Field(default="", description="address or URL that feeds' owners see in the User-Agent")
+    proxy: SecretStr | None = Field(default=None, description="feeds are fetched through it")
     poll_every: float = Field(default=60, ge=1, description="schedule of the poll flow")
     feed_interval_min: float = Field(default=300, ge=1, description="shortest time between polls of a feed")
     feed_interval_max: float = Field(default=21_600, ge=1, description="longest time between polls of a feed")
@@ -69,6 +72,16 @@ class Settings(BaseSettings):
     backfill_rate: int = Field(default=50, ge=1, description="articles of history a second and process")
     keep_polls_days: float = Field(default=30, gt=0, description="how long records of polls are kept")
     keep_dead_letters_days: float = Field(default=90, gt=0, description="the same of settled dead letters")
+
+    @field_validator("proxy")
+    @classmethod
+    def _a_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        from pipeline.feeds.proxy import place  # the CLI's quick commands do without it
+
+        if not proxy or not proxy.get_secret_value():
+            return None
+        place(proxy.get_secret_value())
+        return proxy
 
     @property
     def feed_bounds(self) -> tuple[timedelta, timedelta]:

@@ -44,12 +44,23 @@ def record(
     value = _encode(message)
     if event_id is None:
         event_id = f"{key!s}:{version}:{blake2b(value, digest_size=6).hexdigest()}"
+    return _out(topic, raw, value, time, version, event_id)
+
+
+def tombstone(topic: Topic, key: str, *, time: datetime, version: int) -> OutRecord:
+    """The record without a value that makes a compacted topic forget `key`; `version` is the key's last."""
+    return _out(topic, key.encode(), None, time, version, f"{key}:{version}:gone")
+
+
+def _out(
+    topic: Topic, key: bytes | None, value: bytes | None, time: datetime, version: int, event_id: str
+) -> OutRecord:
     attributes = {
         "specversion": "1.0",
         "id": event_id,
         "source": SOURCE,
         "type": topic.event_type,
-        "subject": event_id if raw is None else raw.decode(errors="replace"),
+        "subject": event_id if key is None else key.decode(errors="replace"),
         "time": time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "dataschema": topic.schema_file,
         "sequence": str(version),
@@ -57,7 +68,7 @@ def record(
     headers = tuple((f"ce_{name}", text.encode()) for name, text in attributes.items())
     return OutRecord(
         topic=topic.name,
-        key=raw,
+        key=key,
         event_id=event_id,
         value=value,
         headers=(*headers, ("content-type", b"application/json")),

@@ -11,11 +11,10 @@ from schemas.messages import Message
 
 
 class SchemaVersion(Struct, frozen=True, forbid_unknown_fields=True):
-    """A version of what a topic carries: the message type and the rule new versions must keep."""
+    """A version of what a topic carries, and its message type. The rule it keeps is `compatibility.py`'s."""
 
     version: int
     type: str
-    compatibility: str = "backward"
 
 
 class Topic(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +51,11 @@ class Topic(Struct, frozen=True, forbid_unknown_fields=True):
     def schema_file(self) -> str:
         """Name of the generated JSON Schema in `schemas/json/`."""
         return f"{kebab(self.type_name)}.v{self.schemas[-1].version}.schema.json"
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a record without a value takes its key off the topic."""
+        return self.config.get("cleanup.policy") == "compact"
 
     @property
     def dead_letters(self) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_PUBLISHED = format_datetime(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1))
+RECENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)  # news, also on a first import
 
 
 class FeedServer:
@@ -62,11 +62,13 @@ class FeedServer:
         return Handler
 
 
-def rss(*entries: tuple[str, str, str], link: str = "https://paper.example") -> bytes:
-    """An RSS document of (path, title, text), each published an hour before the tests began."""
+def rss(
+    *entries: tuple[str, str, str], link: str = "https://paper.example", published: datetime = RECENT
+) -> bytes:
+    """An RSS document of (path, title, text), each published an hour before the tests began or as given."""
     items = "".join(
         f"<item><title>{title}</title><link>{link}{path}</link><description>{text}</description>"
-        f"<pubDate>{_PUBLISHED}</pubDate></item>"
+        f"<pubDate>{format_datetime(published)}</pubDate></item>"
         for path, title, text in entries
     )
     return (

@@ -28,7 +28,9 @@ def read_to_end(broker: Broker, topic: str, start: Mapping[tuple[str, int], int]
         todo = dict(consumer.end_offsets(places))
         for place in places:
             begin = max(first[place], start.get((place.topic, place.partition), 0))
-            consumer.seek(place, min(begin, todo[place]))
+            if begin > todo[place]:  # of a topic that was made anew since
+                begin = first[place]
+            consumer.seek(place, begin)
             if begin >= todo[place]:
                 del todo[place]
         while todo:

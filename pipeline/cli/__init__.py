@@ -26,6 +26,10 @@ COMMANDS = {
     "dead-letters": "look",
     "assess": "offline",
     "cluster": "offline",
+    "schemas": "contract",
+    "backup": "recovery",
+    "restore": "recovery",
+    "forget": "takedown",
 }
 
 

@@ -91,6 +91,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
+def printable(words: str) -> str:
+    """Words in which servers have a hand, as a terminal may show them."""
+    return "".join(filter(str.isprintable, words))
+
+
 def fail(message: str) -> NoReturn:
     """End the command with a line on standard error and exit code 1."""
     raise click.ClickException(message)

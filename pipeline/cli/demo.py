@@ -65,7 +65,7 @@ def _settings(newsroom: Newsroom) -> Settings:
     home.mkdir(parents=True, exist_ok=True)
     registry = home / "feeds.yaml"
     registry.write_text(newsroom.feeds_yaml(), encoding="utf-8")
-    outside = ("RACEWIRE_DATABASE_URL", "RACEWIRE_KAFKA_BOOTSTRAP", "RACEWIRE_SECRETS_DIR")
+    outside = ("RACEWIRE_DATABASE_URL", "RACEWIRE_KAFKA_BOOTSTRAP", "RACEWIRE_SECRETS_DIR", "RACEWIRE_PROXY")
     for name in (*outside, "PREFECT_API_URL", "RACEWIRE_PREFECT_API_URL"):
         os.environ.pop(name, None)
     # The environment, since the worker's flow runs read their settings from there.

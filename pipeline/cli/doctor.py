@@ -1,6 +1,7 @@
 """`racewire doctor`: what could keep it from running, one line each, with what to do about it."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pipeline.assets import classifier
 from pipeline.bus.admin import different_topics
 from pipeline.cli.common import as_json, print_json
 from pipeline.feeds import registry
+from pipeline.feeds.proxy import place
 from pipeline.settings import Servers, Settings
 from pipeline.store.database import connect, is_current
 from pipeline.workers.poller import registry_path
@@ -88,6 +90,19 @@ def _registry(settings: Settings) -> str:
     return f"{len(registry.load(path))} feeds in {path}"
 
 
+def _feed_servers(settings: Settings) -> str:
+    if settings.proxy is None:
+        return "asked directly; an address is checked after DNS, and only a public one is connected to"
+    host, port = place(settings.proxy.get_secret_value())
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"the proxy at {host}:{port} cannot be reached: {error}; see to it, or to RACEWIRE_PROXY"
+        ) from error
+    return f"asked through the proxy at {host}:{port}, which resolves names and is trusted not to lead inside"
+
+
 def _lexicon(settings: Settings) -> str:
     return f"classifier {classifier().version}"
 
@@ -130,6 +145,7 @@ OWN: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "embedded servers": _embedded,
     "feed registry": _registry,
+    "feeds' servers": _feed_servers,
     "lexicon": _lexicon,
 }
 SERVERS: dict[str, Callable[[Settings, Servers], str]] = {

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import click
 
 from pipeline import settings as configuration
-from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
+from pipeline.cli.common import as_json, plain_errors, print_json, print_table, printable, reading
 from pipeline.cli.registering import add, export, import_feeds, registered
 from pipeline.feeds.explain import explain
-from pipeline.feeds.health import complaint
+from pipeline.feeds.health import complaint, in_words, standing
 from pipeline.store import queries
 from pipeline.workers.poller import limits
 
@@ -23,63 +23,49 @@ def feeds() -> None:
 @as_json
 @plain_errors
 def list_feeds(as_json: bool) -> None:
-    """List feeds with state, last success, next poll and yield."""
+    """List feeds: state, last success, next poll, articles a day, share of core ones, what is wrong."""
     with reading() as tx:
         found = queries.feeds(tx)
     if as_json:
         print_json(found)
         return
     print_table(
-        (
-            "id",
-            "lang",
-            "kind",
-            "rank",
-            "status",
-            "last success",
-            "next poll",
-            "silent since",
-            "articles",
-            "core",
-            "detail",
-        ),
+        ("id", "state", "last success", "next poll", "a day", "core"),
         [
             (
                 f.feed.id,
-                f.feed.language,
-                f.feed.kind,
-                f.feed.rank,
-                "removed" if f.removed_at else f.state.status,
+                standing(f.state, removed=f.removed_at is not None),
                 f.state.last_success_at and f"{f.state.last_success_at:%m-%d %H:%M}",
-                f.state.next_poll_at and f"{f.state.next_poll_at:%m-%d %H:%M}",
-                f.state.silent_since and f"{f.state.silent_since:%m-%d %H:%M}",
-                f.articles,
-                f.core,
-                f.state.detail,
+                f.state.next_poll_at and f.removed_at is None and f"{f.state.next_poll_at:%m-%d %H:%M}",
+                f"{f.a_day:.1f}",
+                f"{f.core / f.judged:.0%}" if f.judged else "",
             )
             for f in found
         ],
         "No feeds yet: the first poll reads the registry.",
     )
+    for f in found:
+        words = "" if f.removed_at else in_words(f.state, articles=f.judged, core=f.core)
+        if words:
+            click.echo(f"{f.feed.id}: {printable(words)}")
 
 
 @feeds.command(name="check")
 @as_json
 @plain_errors
 def check(as_json: bool) -> None:
-    """Tell which feeds are dead, blocked, no feed, silent or useless; exit code 1 if any is."""
+    """Tell which feeds are dead, blocked, no feed, silent, moved or useless; exit code 1 if any is."""
     with reading() as tx:
         found = [
             wrong
             for f in queries.feeds(tx)
             if f.removed_at is None
-            and (wrong := complaint(f.state, articles=f.articles, core=f.core)) is not None
+            and (wrong := complaint(f.state, articles=f.judged, core=f.core)) is not None
         ]
     if as_json:
         print_json(found)
     for wrong in () if as_json else found:
-        shown = "".join(filter(str.isprintable, wrong.why))  # servers have a hand in it
-        click.echo(f"{wrong.feed_id} is {wrong.trouble}: {shown}")
+        click.echo(f"{wrong.feed_id} is {wrong.trouble}: {printable(wrong.why)}")
     if not found and not as_json:
         click.echo("No feed needs attention.")
     sys.exit(1 if found else 0)

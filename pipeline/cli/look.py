@@ -21,7 +21,10 @@ from pipeline.cli.common import (
 )
 from pipeline.store import dead_letters as letters
 from pipeline.store import queries
+from pipeline.store.aggregates import AGGREGATES
+from pipeline.store.database import connect
 from pipeline.store.queries import Judged
+from pipeline.workers import upkeep
 from schemas.messages import Span
 from schemas.topics import topics as all_topics
 
@@ -108,6 +111,21 @@ def tail(name: str, last: int, follow: bool) -> None:
     topic = all_topics(settings.topic_prefix)[name]
     for record in tail_topic(servers.broker, topic.name, last, follow):
         click.echo(json.dumps(_shown(record), ensure_ascii=False))
+
+
+@topics.command()
+@click.argument("names", type=click.Choice(sorted(AGGREGATES)), nargs=-1)
+@plain_errors
+def rebuild(names: tuple[str, ...]) -> None:
+    """Announce every verdict, story and release that is stored again: for topics that were lost.
+
+    With the ids and versions of the first time. A relay has to run.
+    """
+    settings, servers = settings_and_servers()
+    engine = connect(servers.database_url.get_secret_value(), pool=1)
+    for name in names or sorted(AGGREGATES):
+        queued = upkeep.rebuild(engine, name, all_topics(settings.topic_prefix)[name])
+        click.echo(f"{name}: {queued} queued for the relay")
 
 
 @click.group(name="dead-letters")

@@ -9,7 +9,14 @@ import click
 from pipeline import settings as configuration
 from pipeline.bus.admin import ensure_topics
 from pipeline.cli import processes
-from pipeline.cli.common import as_json, plain_errors, print_json, print_table, settings_and_servers
+from pipeline.cli.common import (
+    as_json,
+    plain_errors,
+    print_json,
+    print_table,
+    printable,
+    settings_and_servers,
+)
 from pipeline.cli.stack import in_background
 from pipeline.stack import client_env, endpoints
 from pipeline.store.database import connect, migrate
@@ -48,6 +55,9 @@ def poll(feeds: tuple[str, ...], as_json: bool) -> None:
         print_json({"polls": rows, "totals": poller.totals(polls)})
         return
     print_table(list(rows[0]) if rows else (), [list(r.values()) for r in rows], "No feed is due.")
+    for p in polls:
+        if p.change:
+            click.echo(f"{p.feed_id} {printable(p.change)}")
     if rows:
         click.echo(", ".join(f"{n} {name}" for name, n in poller.totals(polls).items()))
 

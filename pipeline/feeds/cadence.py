@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.feeds import moves
 from pipeline.feeds.address import host_of
 from pipeline.feeds.rhythm import is_silent, learn, until
 from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
@@ -39,6 +40,8 @@ _NOT_A_FEED = frozenset({"html", "not-a-feed", "empty-body", "sitemap-index", "s
 
 _GAP = "its oldest entry is newer than all seen before: entries may have been lost in between"
 
+_OUTAGE = "no host could be reached: our own network seems to be down"
+
 
 def next_state(
     state: FeedState,
@@ -53,11 +56,15 @@ def next_state(
     """The state of a feed after a poll.
 
     `parsed` and `decision` are those of an `ok` fetch, None for every other. `our_outage` says that so many
-    hosts failed at once that the fault is ours: such a failure is not held against the feed.
+    hosts failed at once that the fault is ours: such a failure is not held against the feed, nor is one of
+    our proxy.
     """
     if fetched.kind == "held":
-        return replace(state, next_poll_at=now + (patience(fetched) or bounds.floor))
+        return replace(state, next_poll_at=now + (_patience(fetched) or bounds.floor))
     polled = replace(state, last_attempt_at=now)
+    if fetched.kind == "gone" and state.moved_to is not None:
+        # Gone from where it moved to: its registered address is asked before it is believed to be dead.
+        return _failed(replace(polled, moved_to=None), "http-410", fetched.detail, None, now, bounds)
     if fetched.kind == "gone":
         return replace(
             polled,
@@ -68,10 +75,10 @@ def next_state(
             validators=Validators(),
         )
     if fetched.kind == "failed":
-        if our_outage:
-            why = "no host could be reached: our own network seems to be down"
-            return replace(polled, detail=why, next_poll_at=now + bounds.floor)
-        return _failed(polled, fetched.reason, fetched.detail, patience(fetched), now, bounds)
+        ours = fetched.detail if fetched.reason == "proxy" else _OUTAGE if our_outage else None
+        if ours is not None:
+            return replace(polled, detail=ours, next_poll_at=now + bounds.floor)
+        return _failed(polled, fetched.reason, fetched.detail, _patience(fetched), now, bounds)
     if fetched.kind == "ok" and parsed is not None and parsed.problem is not None:
         return _failed(polled, parsed.problem, parsed.detail, None, now, bounds)
 
@@ -99,19 +106,31 @@ def next_state(
         polled = replace(polled, detail=None)
         if fetched.kind == "unchanged":
             polled = replace(polled, last_body_at=now)
+    polled = moves.arrived(polled, fetched, now)
     interval = _interval(polled, news, now, bounds)
     return replace(
         polled,
         failures=0,
         validators=fetched.validators,
         interval=interval,
+        first_success_at=state.first_success_at or now,
         last_success_at=now,
         silent_since=polled.rhythm.last if is_silent(polled.rhythm, now) else None,
         next_poll_at=_welcome(now, interval, polled.hints, fetched.fresh_for, bounds),
     )
 
 
-def patience(fetched: Fetched) -> timedelta | None:
+def held_until(results: Iterable[Fetched], now: datetime) -> dict[str, datetime]:
+    """The hosts of which no feed is to be asked, and until when: the longest that one of them said."""
+    held: dict[str, datetime] = {}
+    for fetched in results:
+        if fetched.holds_host and (wait := _patience(fetched)) is not None:
+            host = host_of(fetched.url)
+            held[host] = max(now + wait, held.get(host, now))
+    return held
+
+
+def _patience(fetched: Fetched) -> timedelta | None:
     """How long a server wants to be left alone, within what is granted; None where it does not say."""
     if fetched.retry_after is None:
         return None
@@ -158,7 +177,7 @@ def is_our_outage(results: Iterable[Fetched]) -> bool:
             continue
         host = host_of(fetched.url)
         hosts.add(host)
-        if fetched.reason not in ("connect", "timeout"):
+        if fetched.reason not in ("connect", "timeout", "proxy"):
             reached.add(host)
     return len(hosts) >= 3 and not reached
 
@@ -199,6 +218,8 @@ def _failed(
         status = "blocked"
     elif reason in _NOT_A_FEED:
         status = "not-a-feed"
-    return replace(
-        state, status=status, reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
+    return moves.lost(
+        replace(
+            state, status=status, reason=reason, detail=detail, failures=failures, next_poll_at=now + wait
+        )
     )

@@ -10,7 +10,7 @@ What is new is news or history by its date (`Horizon`). What was seen once never
 in the memory says so, and when that is dropped its date is older than the horizon.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -57,9 +57,11 @@ def decide(
     entries: Iterable[Candidate | Reject],
     known: Mapping[str, Known],
     news_since: datetime = ALL_TIME,
+    forgotten: Container[str] = (),
 ) -> Decision:
-    """Give every entry exactly one outcome. `known` has what is remembered of the entries' article ids.
+    """Give every entry exactly one outcome.
 
+    `known` has what is remembered of the entries' article ids, `forgotten` are those that were taken down.
     What nobody knows and is dated before `news_since` is history; what is undated is taken for news.
     """
     outcomes: list[Outcome] = []
@@ -73,17 +75,14 @@ def decide(
                 Outcome(position=entry.position, kind="reject", why=entry.detail, reason=entry.reason)
             )
             continue
+        if entry.article.article_id in forgotten:
+            why = "the article was taken down (`racewire forget`) and does not return"
+            outcomes.append(_refused(entry, "forgotten", why))
+            continue
         winner = richest[entry.article.article_id]
         if entry is not winner:
-            outcomes.append(
-                Outcome(
-                    position=entry.position,
-                    kind="reject",
-                    why=f"entry {winner.position} of this document has the same address and counts",
-                    article_id=entry.article.article_id,
-                    reason="duplicate-in-feed",
-                )
-            )
+            why = f"entry {winner.position} of this document has the same address and counts"
+            outcomes.append(_refused(entry, "duplicate-in-feed", why))
             continue
         old = known.get(entry.article.article_id)
         outcome, remembered = _decide_one(feed, entry, old, news_since)
@@ -93,6 +92,16 @@ def decide(
         if remembered is not None:
             memory.append(remembered)
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
+
+
+def _refused(entry: Candidate, reason: str, why: str) -> Outcome:
+    return Outcome(
+        position=entry.position,
+        kind="reject",
+        why=why,
+        article_id=entry.article.article_id,
+        reason=reason,
+    )
 
 
 def _richness(candidate: Candidate) -> tuple[int, str, str, str, str, int]:
@@ -116,6 +125,10 @@ def _decide_one(
     feed: Feed, candidate: Candidate, old: Known | None, news_since: datetime
 ) -> tuple[Outcome, Known | None]:
     article = candidate.article
+    if old is not None and old.observed_at is not None and article.observed_at <= old.observed_at:
+        # Readers take the newest for current: what is decided last must be, though it was fetched at the same
+        # time or before, by a poll that waited for its turn or on a clock that is slow.
+        article = replace(article, observed_at=old.observed_at + timedelta.resolution)
     is_dated = article.published_precision != "observed"
     history = old.history if old is not None else is_dated and article.published_at < news_since
 
@@ -144,6 +157,7 @@ def _decide_one(
         title_digest=candidate.title_digest,
         published_at=article.published_at,
         precision=article.published_precision,
+        observed_at=article.observed_at,
         history=history,
         carriers=frozenset({feed.id}),
     )
@@ -174,7 +188,7 @@ def _decide_one(
     if article.revision == old.revision:
         # Nothing differs for a reader, so it is a sighting, but the better feed owns what comes next.
         owned = replace(mine, edits=old.edits) if richer else old
-        seen = replace(owned, carriers=mine.carriers, published=mine.published)
+        seen = _seen(owned, mine)
         if feed.id in old.carriers and not richer:
             return outcome("unchanged", f"carried before, as {old.owner} has it"), None
         return outcome("sighting", f"the same content as {old.owner} carries"), seen
@@ -182,6 +196,10 @@ def _decide_one(
         why = f"{feed.id} carries it richer than {old.owner} and owns it now"
         return outcome("revision", why), mine
     if feed.id not in old.carriers:
-        seen = replace(old, carriers=mine.carriers, published=mine.published)
-        return outcome("sighting", f"{old.owner} carries this article with richer text"), seen
+        return outcome("sighting", f"{old.owner} carries this article with richer text"), _seen(old, mine)
     return outcome("unchanged", f"carried before; {old.owner} owns this article"), None
+
+
+def _seen(owned: Known, mine: Known) -> Known:
+    """The memory after a sighting: content and owner stay those of `owned`."""
+    return replace(owned, carriers=mine.carriers, published=mine.published, observed_at=mine.observed_at)

@@ -34,7 +34,7 @@ _LANGUAGE = re.compile(r"^[a-z]{2,3}(?=$|[-_])")
 
 
 class Offer(Value, frozen=True, kw_only=True):
-    """A feed that was found: the address to register, and its document."""
+    """A feed that was found: the address to register, where it moved for good, and its document."""
 
     url: str
     parsed: ParsedFeed
@@ -70,7 +70,7 @@ def discover(
             break
         answer, found = _ask(url, limits, allow_hosts)
         if isinstance(found, Offer):
-            offers[url] = found
+            offers[found.url] = found
         else:
             misses.append(found)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -119,7 +119,7 @@ def _ask(url: str, limits: Limits, allow_hosts: frozenset[str]) -> tuple[Fetched
     parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
     if parsed.problem is not None:
         return fetched, Miss(url=url, why=f"{parsed.problem}: {parsed.detail}")
-    return fetched, Offer(url=url, parsed=parsed)
+    return fetched, Offer(url=fetched.moved_to or url, parsed=parsed)
 
 
 def _attributes(tag: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ def explain(target: str, registry: Iterable[Feed], limits: Limits, *, now: datet
         fetched = Fetched(kind="ok", url=feed.url, body=Path(target).read_bytes())
     else:
         (fetched,) = fetch_all([(feed, Validators())], limits)
-    steps = [Step(name="fetch", ok=fetched.kind == "ok", result=_fetch_result(fetched))]
+    steps = [Step(name="fetch", ok=fetched.kind == "ok", result=_fetch_result(feed.url, fetched))]
     if fetched.kind != "ok":
         return Explanation(feed=feed, steps=tuple(steps))
     parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
@@ -104,13 +104,14 @@ def _unregistered(target: str) -> Feed:
     )
 
 
-def _fetch_result(fetched: Fetched) -> str:
+def _fetch_result(asked: str, fetched: Fetched) -> str:
     if fetched.kind != "ok":
         return f"{fetched.reason or fetched.kind}: {fetched.detail}"
     validators = fetched.validators
     kept = [name for name in ("etag", "last_modified") if getattr(validators, name)]
+    moved = f", to which it moved permanently from {asked}" if fetched.moved_to == fetched.url else ""
     return (
-        f"{len(fetched.body)} bytes of {fetched.content_type or 'no stated type'} from {fetched.url}; "
+        f"{len(fetched.body)} bytes of {fetched.content_type or 'no stated type'} from {fetched.url}{moved}; "
         f"conditional requests by {' and '.join(kept) or 'the body alone'}"
     )
 

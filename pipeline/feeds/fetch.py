@@ -2,36 +2,37 @@
 
 Only http and https; the address is checked after DNS and that very address is connected to, at every
 redirect; time, redirects, headers and unpacked bytes are bounded. httpcore rather than httpx: there the
-guard has a public place, and bodies are unpacked here, where their size can be bounded.
+guard has a public place, and bodies are unpacked in `unpack`, where their size can be bounded.
 """
 
 import asyncio
-import sys
-import zlib
-from collections.abc import AsyncIterable, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from ssl import SSLContext
-from typing import Protocol
 
-import brotli
 import httpcore
 from msgspec import Struct
+from msgspec.structs import replace
+from pydantic import SecretStr
 
 from pipeline.feeds import hints
 from pipeline.feeds.address import BadAddressError, absolute
 from pipeline.feeds.guard import GuardedBackend, RefusedAddressError
+from pipeline.feeds.proxy import ProxyError, ProxyPool
 from pipeline.feeds.turns import Turns
+from pipeline.feeds.unpack import BodyError, read
 from pipeline.feeds.values import Feed, Fetched, Validators
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
+# The statuses that walls send their pages with; how much of such a page is looked at, and waited for.
+_WALLED = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_MAX_PAGE = 200_000
+_PAGE_PATIENCE = 5.0
 # What is kept of a validator: servers have sent cookies and whole pages in these headers.
 _MAX_VALIDATOR = 1_000
 
@@ -39,9 +40,10 @@ _MAX_VALIDATOR = 1_000
 class Limits(Struct, frozen=True, kw_only=True):
     """How servers are spoken to. Times in seconds, sizes in bytes.
 
-    `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects. `body` bounds
-    what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5. `concurrency` feeds are
-    fetched at once, of them `host_concurrency` from one host, `host_interval` between their starts.
+    `user_agent` names a contact. `total` is the time of one feed with DNS and all redirects, without waiting
+    for turns. `body` bounds what is unpacked: news feeds are below 1 MB, archives of a whole blog reach 5.
+    `concurrency` feeds are fetched at once, of them `host_concurrency` from one host, `host_interval` between
+    their starts. `proxy` is the address of a proxy to go through, with its credentials.
     """
 
     user_agent: str
@@ -53,87 +55,129 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrency: int = 20
     host_concurrency: int = 2
     host_interval: float = 0.0
+    proxy: SecretStr | None = None
 
 
-class _FetchError(Exception):
-    """Why a fetch failed: a code, and words for an operator."""
+class _Redirect(Struct, frozen=True):
+    """An answer that names another address, for good or not."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    to: str
+    permanent: bool
 
 
-def fetch_all(targets: Sequence[tuple[Feed, Validators]], limits: Limits) -> list[Fetched]:
+def fetch_all(
+    targets: Sequence[tuple[Feed, Validators]], limits: Limits, held: Mapping[str, float] | None = None
+) -> list[Fetched]:
     """Fetch every feed; the outcomes are in the order of `targets`.
 
-    The validators are those to ask with (`FeedState.conditions`). Must not be called from a running event
-    loop.
+    A feed is asked at its `url`, with these validators (`FeedState.conditions`). `held` hosts are not asked:
+    they want to be left alone for so many seconds. Must not be called from a running event loop.
     """
 
     async def fetch_batch() -> list[Fetched]:
-        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval)
-
-        async def fetch_one(feed: Feed, validators: Validators) -> Fetched:
-            async with turns.turn(feed.url) as held:
-                if held is not None:
-                    return held
-                fetched = await _fetch(feed, validators, limits)
-                turns.heard(fetched)
-                return fetched
-
-        return await asyncio.gather(*(fetch_one(*target) for target in targets))
+        turns = Turns(limits.concurrency, limits.host_concurrency, limits.host_interval, held or {})
+        return await asyncio.gather(*(_fetch(*target, limits, turns) for target in targets))
 
     return asyncio.run(fetch_batch())
 
 
-async def _fetch(feed: Feed, validators: Validators, limits: Limits) -> Fetched:
+async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:
     try:
-        async with (
-            asyncio.timeout(limits.total),
-            # A pool a feed: a connection that one feed may have must not be found by another.
-            httpcore.AsyncConnectionPool(
-                ssl_context=_ssl_context(), network_backend=GuardedBackend(feed.allow_hosts)
-            ) as pool,
-        ):
-            return await _follow(pool, feed, validators, limits)
+        return await _follow(feed, validators, limits, turns)
+    except Exception as error:  # one feed's surprise must not cost the batch; it is shown with the feed
+        detail = f"fetching failed unexpectedly: {type(error).__name__}: {error}"
+        return Fetched(kind="failed", url=feed.url, reason="unexpected", detail=detail)
+
+
+async def _follow(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:
+    """Request a feed and follow its redirects to an outcome, each in a turn of its own at its host."""
+    url, left = feed.url, limits.total
+    moved_to, all_permanent = None, True
+    # A pool a feed: a connection that one feed may have must not be found by another.
+    async with _pool(feed, limits) as pool:
+        for _ in range(limits.redirects + 1):
+            # No turn is held while another is waited for, so that two hosts never wait for each other.
+            async with turns.turn(url) as held:
+                if held is not None:
+                    return held
+                started = time.monotonic()
+                answer = await _ask(pool, url, validators, limits, left)
+                left -= time.monotonic() - started
+                if isinstance(answer, Fetched):
+                    turns.heard(answer)
+                    return replace(answer, moved_to=moved_to)
+            url = answer.to
+            all_permanent = all_permanent and answer.permanent
+            moved_to = url if all_permanent else moved_to
+    detail = f"more than {limits.redirects} redirects, the last to {url}"
+    return Fetched(kind="failed", url=url, reason="too-many-redirects", detail=detail)
+
+
+def _pool(feed: Feed, limits: Limits) -> httpcore.AsyncConnectionPool:
+    if limits.proxy is not None:
+        return ProxyPool(limits.proxy.get_secret_value(), feed.allow_hosts, _ssl_context())
+    backend = GuardedBackend(feed.allow_hosts)
+    return httpcore.AsyncConnectionPool(ssl_context=_ssl_context(), network_backend=backend)
+
+
+async def _ask(
+    pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits, left: float
+) -> Fetched | _Redirect:
+    """Make one request, whose failures are outcomes. `left` is the time of the feed that is not used up."""
+    try:
+        async with asyncio.timeout(left):
+            return await _answer(pool, absolute(url)._replace(fragment="").geturl(), validators, limits)
     except TimeoutError:
         reason, detail = "timeout", f"no complete answer within {limits.total:g} s"
     except httpcore.TimeoutException as error:
         phase = "connect" if isinstance(error, httpcore.ConnectTimeout) else "answer"
         reason, detail = "timeout", f"the server did not {phase} in time"
-    except (_FetchError, RefusedAddressError, BadAddressError) as error:
+    except (BodyError, RefusedAddressError, BadAddressError, ProxyError) as error:
         reason, detail = error.reason, str(error)
     except httpcore.ConnectError as error:
         reason, detail = "connect", f"no connection: {error}"
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         reason, detail = "broken-answer", f"the server's answer broke off or is no HTTP: {error}"
-    except Exception as error:  # one feed's surprise must not cost the batch; it is shown with the feed
-        reason, detail = "unexpected", f"fetching failed unexpectedly: {type(error).__name__}: {error}"
-    return Fetched(kind="failed", url=feed.url, reason=reason, detail=detail)
+    return Fetched(kind="failed", url=url, reason=reason, detail=detail)
 
 
-async def _follow(
-    pool: httpcore.AsyncConnectionPool, feed: Feed, validators: Validators, limits: Limits
-) -> Fetched:
-    """Request a feed and follow its redirects to an outcome."""
-    url = feed.url
-    for _ in range(limits.redirects + 1):
-        url = absolute(url)._replace(fragment="").geturl()
-        timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read}
-        async with pool.stream(
-            "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
-        ) as response:
-            headers = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-            }
-            if response.status in (301, 302, 303, 307, 308) and "location" in headers:
-                url = absolute(headers["location"], url).geturl()
-                continue
-            if response.status == HTTPStatus.OK:
-                body = await _read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
-                return _body_outcome(url, headers, body, validators)
-            return _bodiless_outcome(url, response.status, headers, validators)
-    raise _FetchError("too-many-redirects", f"more than {limits.redirects} redirects, the last to {url}")
+async def _answer(
+    pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits
+) -> Fetched | _Redirect:
+    timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read}
+    async with pool.stream(
+        "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
+    ) as response:
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+        }
+        if response.status in (301, 302, 303, 307, 308) and "location" in headers:
+            to = absolute(_location(headers["location"]), url)._replace(fragment="").geturl()
+            return _Redirect(to, permanent=response.status in (301, 308))
+        if response.status == HTTPStatus.OK:
+            body = await read(response.aiter_stream(), headers.get("content-encoding", ""), limits.body)
+            return _body_outcome(url, headers, body, validators)
+        outcome = _bodiless_outcome(url, response.status, headers, validators)
+        if response.status in _WALLED and is_challenge(await _page(response, headers)):
+            reason, detail = CHALLENGE
+            return replace(outcome, reason=reason, detail=f"{detail} ({response.status})")
+        return outcome
+
+
+async def _page(response: httpcore.Response, headers: dict[str, str]) -> str:
+    """The page of an answer that is no document, as far as it can be had."""
+    try:
+        async with asyncio.timeout(_PAGE_PATIENCE):
+            body = await read(response.aiter_stream(), headers.get("content-encoding", ""), _MAX_PAGE)
+    except (
+        BodyError,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+        TimeoutError,
+    ):
+        return ""
+    return body.decode("utf-8", "replace")
 
 
 def _headers(validators: Validators, limits: Limits) -> list[tuple[str, str]]:
@@ -189,63 +233,18 @@ def _bodiless_outcome(url: str, status: int, headers: dict[str, str], asked: Val
     )
 
 
+def _location(header: str) -> str:
+    """An address in a header, read as Latin-1: what is not ASCII there is UTF-8 in practice."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
+
+
 def _validator(value: str | None) -> str | None:
     """A validator that can be sent back, or None."""
     good = value is not None and len(value) <= _MAX_VALIDATOR and value.isascii() and value.isprintable()
     return value if good else None
-
-
-async def _read(stream: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
-    """Read and unpack a body of at most `limit` bytes. Raises `_FetchError` where it is longer or broken."""
-    body, packed = bytearray(), 0
-    unpack = _unpacker(encoding.strip().lower())
-    async for chunk in stream:
-        packed += len(chunk)
-        try:
-            body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
-        except (zlib.error, zstd.ZstdError, brotli.error, EOFError) as error:
-            raise _FetchError("broken-answer", f"the body is no {encoding}: {error}") from error
-        if len(body) > limit:
-            raise _FetchError("too-large", f"the document is larger than {limit} bytes")
-    if unpack and not unpack.eof and packed:
-        raise _FetchError("broken-answer", f"the {encoding} body breaks off after {len(body)} bytes")
-    return bytes(body)
-
-
-class _Unpacker(Protocol):
-    """What zlib and zstd have in common: at most so many bytes of a piece, and whether that was the end."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _Brotli:
-    """brotli with the interface of the others."""
-
-    def __init__(self) -> None:
-        self._inner = brotli.Decompressor()
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._inner.is_finished())
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        return bytes(self._inner.process(data, output_buffer_limit=max_length))
-
-
-def _unpacker(encoding: str) -> _Unpacker | None:
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header
-    if encoding == "br":
-        return _Brotli()
-    if encoding == "zstd":
-        # The window that RFC 9659 grants: more is memory that a hostile server would choose.
-        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})
-    raise _FetchError("broken-answer", f"the body is packed as {encoding!r}, which was not asked for")
 
 
 @cache

@@ -1,17 +1,23 @@
 """The guard between a name and a connection: what DNS says is checked, and what was checked is connected to.
 
-Nothing else may open a connection for a feed. A name, number or redirect that leads to a private, loopback,
-link-local or otherwise not public address is refused, unless the feed allows that host by name.
+Nothing else may open a connection for a feed, but the way through a `proxy` where one is set. A name, number
+or redirect that leads to a private, loopback, link-local or otherwise not public address is refused, unless
+the feed allows that host by name.
 """
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 
 import httpcore
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What a resolver takes for an IPv4 address, in whatever spelling: the last label is a number.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+# Names that lead to a machine itself or its own network (RFC 6761, 6762, 8375, and what ICANN has reserved).
+_INSIDE = (".localhost", ".localdomain", ".local", ".internal", ".home.arpa")
 
 
 class RefusedAddressError(Exception):
@@ -69,6 +75,22 @@ def is_public(address: str) -> bool:
         else:
             ip = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or ip
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+def refuse_inside(host: str, allow_hosts: frozenset[str]) -> None:
+    """Refuse a host that by its name alone is not on the public internet: all that is known without DNS.
+
+    Of numbers only the usual spelling of a public address passes: others are read in more than one way.
+    Raises RefusedAddressError.
+    """
+    if ":" in host or _NUMBER.fullmatch(host):
+        inside = not is_public(host)
+    else:
+        inside = "." not in host or host.endswith(_INSIDE)
+    if inside and host not in allow_hosts:
+        raise RefusedAddressError(
+            f"{host} is not on the public internet; if it is meant, name it in the feed's `allow_hosts`"
+        )
 
 
 async def _resolve(host: str, port: int) -> list[str]:

@@ -4,7 +4,7 @@ Over several processes the store sees to it that the feeds of one host are in on
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from pipeline.feeds.address import host_of
@@ -26,12 +26,18 @@ class _Host:
 
 
 class Turns:
-    """At most `slots` fetches at once, `concurrency` to one host, `interval` seconds between their starts."""
+    """At most `slots` fetches at once, `concurrency` to one host, `interval` seconds between their starts.
 
-    def __init__(self, slots: int, concurrency: int, interval: float) -> None:
+    `held` hosts are left alone from the start, for so many seconds.
+    """
+
+    def __init__(self, slots: int, concurrency: int, interval: float, held: Mapping[str, float]) -> None:
         self._slots = asyncio.Semaphore(slots)
         self._concurrency, self._interval = concurrency, interval
         self._hosts: dict[str, _Host] = {}
+        for name, seconds in held.items():
+            self._hosts[name] = host = _Host(concurrency)
+            host.hold = f"not asked: {name} wants to be left alone for {seconds:.0f} s more", seconds
 
     @asynccontextmanager
     async def turn(self, url: str) -> AsyncIterator[Fetched | None]:

@@ -13,10 +13,11 @@ from schemas.messages import Article, FeedRef, Id, Language
 
 FeedKind = Literal["press", "lab", "research", "community"]
 
-FeedStatus = Literal["new", "ok", "empty", "failing", "blocked", "not-a-feed", "gone"]
+FeedStatus = Literal["new", "ok", "empty", "failing", "blocked", "not-a-feed", "gone", "duplicate"]
 """`new`: never polled. `ok`: the last document had entries. `empty`: it was a feed without any. `failing`: no
 document was had, for the reason in `FeedState.reason`. `blocked`: the server keeps it from us. `not-a-feed`:
-it sent something else. `gone`: the server said 410, polled no more. Nothing new leaves the status as it is.
+it sent something else. `gone`: the server said 410, polled no more. `duplicate`: it moved to where another
+feed is polled, polled no more. Nothing new leaves the status as it is.
 """
 
 FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed", "held"]
@@ -26,6 +27,9 @@ OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
 # One full answer a day costs a server next to nothing, and bounds how long a lying one can hide its articles.
 TRUST_VALIDATORS = timedelta(days=1)
+
+# What a feed yields, and whether it is of any use, is told of so long a time.
+RECENT = timedelta(days=30)
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,14 @@ class Hints(Value, frozen=True, kw_only=True):
     skip_days: frozenset[int] = frozenset()
 
 
+class Move(Value, frozen=True, kw_only=True):
+    """A permanent redirect: where it leads, since when it is seen, and in how many polls it led to a feed."""
+
+    to: str
+    since: datetime
+    polls: int = 0
+
+
 class FeedState(Value, frozen=True, kw_only=True):
     """Where a feed stands. `cadence.next_state` is the only place that makes a new one.
 
@@ -91,7 +103,8 @@ class FeedState(Value, frozen=True, kw_only=True):
     `reason` is a short code (`http-404`, `timeout`, `not-a-feed`), `detail` the same in words for an
     operator. `hints` are those of its last document. `silent_since` is set while the feed answers and posts
     nothing for longer than its rhythm explains. `oldest_at` is the oldest dated entry of the last document;
-    `gaps` counts the documents that did not reach back to the one before.
+    `gaps` counts the documents that did not reach back to the one before. `moved_to` is where the feed is
+    asked in place of its registered address, `moving` a redirect that may become it.
     """
 
     feed_id: Id
@@ -103,6 +116,7 @@ class FeedState(Value, frozen=True, kw_only=True):
     interval: timedelta | None = None
     failures: int = 0
     last_attempt_at: datetime | None = None
+    first_success_at: datetime | None = None
     last_success_at: datetime | None = None
     last_new_at: datetime | None = None
     last_body_at: datetime | None = None
@@ -110,6 +124,8 @@ class FeedState(Value, frozen=True, kw_only=True):
     silent_since: datetime | None = None
     oldest_at: datetime | None = None
     gaps: int = 0
+    moving: Move | None = None
+    moved_to: str | None = None
     next_poll_at: datetime | None = None
 
     def conditions(self, now: datetime) -> Validators:
@@ -130,13 +146,15 @@ class Fetched(Value, frozen=True, kw_only=True):
 
     `ok` has a body that is to be parsed; `not-modified` (304) and `unchanged` (same body hash) have none;
     `gone` is 410; `failed` has a reason and a detail; `held` was not asked, its host being left alone,
-    for `retry_after` where it said so. `url` is the address that answered, after redirects.
+    for `retry_after` where it said so. `url` is the last address that was asked or, where held, was not.
+    `moved_to` is where permanent redirects alone led from the address that was to be asked, None for nowhere.
     `validators` are to be remembered once the body's articles are acknowledged. In seconds: `retry_after` and
     `fresh_for`, how long the server says that nothing will change.
     """
 
     kind: FetchKind
     url: str
+    moved_to: str | None = None
     status: int | None = None
     content_type: str = ""
     body: bytes = b""
@@ -220,7 +238,7 @@ class Known(Value, frozen=True, kw_only=True):
     order. `undated`: a feed has carried it without a date since then. `published` counts the messages about
     it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that
     changed the text alone. `published_at` and `precision` are the article's first, for feeds that give no
-    date.
+    date; `observed_at` is that of the last message about it.
     """
 
     article_id: Id
@@ -231,6 +249,7 @@ class Known(Value, frozen=True, kw_only=True):
     title_digest: str
     published_at: datetime
     precision: str
+    observed_at: datetime | None = None
     history: bool = False
     undated: bool = False
     edits: int = 0

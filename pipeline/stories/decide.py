@@ -116,7 +116,8 @@ class _Board:
             return None if before and new == story(before) else new
         old = story(before)
         heir = self._home.get(old.articles[-1].article_id)
-        return replace(old, articles=[], merged_into=heir.story_id if heir else None)
+        # The title was an article's, which may have been taken down.
+        return replace(old, title="", articles=[], merged_into=heir.story_id if heir else None)
 
     def _best(self, new: Member) -> str | None:
         """The story whose centre an article fits best; the older one where two fit alike."""

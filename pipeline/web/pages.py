@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pipeline.feeds.health import in_words, standing
+from pipeline.feeds.values import RECENT
 from pipeline.store import queries
 from pipeline.store.queries import Judged
 from pipeline.web.evidence import KINDS, Finding, findings, marks
@@ -62,6 +64,7 @@ def app(engine: Engine) -> Starlette:
             Route("/", reading(newest)),
             Route("/articles/{article_id:id}", reading(article)),
             Route("/stories/{story_id:id}", reading(story)),
+            Route("/feeds", reading(feeds)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -165,6 +168,29 @@ def story(tx: Connection, request: Request) -> Response:
         items={article_id: item(one) for article_id, one in judged.items()},
         releases=_lines(r for r in told if r.actor in found.actors),
     )
+
+
+@dataclass(frozen=True)
+class FeedLine:
+    """A feed as its line shows it: where it stands, and what is wrong, in words."""
+
+    view: queries.FeedView
+    standing: str
+    words: str
+
+
+def feeds(tx: Connection, request: Request) -> Response:
+    """Every feed, how it answers and what it yields."""
+    rows = [
+        FeedLine(
+            view,
+            standing(view.state, removed=view.removed_at is not None),
+            "" if view.removed_at else in_words(view.state, articles=view.judged, core=view.core),
+        )
+        for view in queries.feeds(tx)
+    ]
+    states = Counter(row.standing for row in rows).most_common()
+    return page("feeds.html", rows=rows, states=states, days=RECENT.days)
 
 
 def health(tx: Connection, request: Request) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import outbox, verdicts
+from pipeline.store import outbox, takedown, verdicts
 from pipeline.workers.strategy import Prepare, StoreStrategy, Write
 from schemas.messages import Article
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
@@ -39,8 +39,10 @@ def assessing(classifier: Classifier, topic: Topic, lane: int) -> Prepare:
         found = {(a.article_id, a.revision): classifier.assess(a) for a in articles}
 
         def write(tx: Connection) -> None:
-            verdicts.save_articles(tx, articles)
-            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found, lane)
+            gone = takedown.forgotten(tx, [a.article_id for a in articles])
+            kept = [a for a in articles if a.article_id not in gone]
+            verdicts.save_articles(tx, kept)
+            verdicts.save_assessments(tx, topic, [a.article_id for a in kept], found, lane)
 
         return write
 

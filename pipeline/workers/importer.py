@@ -1,8 +1,7 @@
 """The importer: an archive's articles to `news.backfill.v1`, at a pace, remembered as a poll remembers.
 
-It only adds: whatever is known, from the news or from another archive, is left as it is. So a run that was
-killed is started again and continues, since what it published is known; and history never overwrites what
-is newer.
+It only adds: whatever is known, from the news or an archive, or was taken down, is left as it is. So a run
+that was killed is started again and continues, since what it published is known; and history overwrites nothing.
 """
 
 import logging
@@ -25,6 +24,7 @@ from pipeline.feeds.archive import Item
 from pipeline.feeds.decide import END_OF_TIME, decide
 from pipeline.feeds.values import Candidate, Known
 from pipeline.store import feeds as memory
+from pipeline.store.takedown import forgotten
 from pipeline.workers.pace import Pace
 from pipeline.workers.poller import records
 from pipeline.workers.strategy import unavailable
@@ -116,7 +116,7 @@ class Importer:
                 if not self._dry_run:
                     memory.serialise_publishing(tx)
                 ids = [i.entry.article.article_id for i in batch if isinstance(i.entry, Candidate)]
-                known = memory.load_known(tx, ids)
+                known = memory.load_known(tx, ids).keys() | forgotten(tx, ids)
                 learned: dict[str, Known] = {}
                 messages: list[OutRecord] = []
                 new = []

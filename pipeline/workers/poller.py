@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -25,16 +26,19 @@ from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.publish import publish
 from pipeline.feeds import registry
-from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
+from pipeline.feeds.cadence import Bounds, held_until, is_our_outage, next_state
 from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.health import change
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.moves import duplicate
 from pipeline.feeds.parse import parse
 from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
+from pipeline.store.takedown import forgotten
 from pipeline.workers.strategy import unavailable
 from schemas.codec import OutRecord, record
 from schemas.topics import ARTICLES, BACKFILL, Topic, topics
@@ -115,8 +119,9 @@ class Poller:
         try:
             with self._engine.begin() as tx:
                 claimed = memory.claim(tx, self._owner, self._batch, LEASE, only)
+                held = memory.held(tx)
             try:
-                return self._poll(claimed)
+                return self._poll(claimed, held)
             except BaseException:
                 with self._engine.begin() as tx:
                     memory.give_back(tx, self._owner)
@@ -126,12 +131,16 @@ class Poller:
         except KafkaError as error:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
 
-    def _poll(self, claimed: Sequence[tuple[Feed, FeedState]]) -> list[Poll]:
+    def _poll(self, claimed: Sequence[tuple[Feed, FeedState]], held_hosts: Mapping[str, float]) -> list[Poll]:
         if not claimed:
             return []
         producer = self._producer  # first: without a broker there is no use in asking anybody
         asked = datetime.now(UTC)
-        fetched = fetch_all([(feed, state.conditions(asked)) for feed, state in claimed], self._limits)
+        targets = [
+            (replace(feed, url=state.moved_to or feed.url), state.conditions(asked))
+            for feed, state in claimed
+        ]
+        fetched = fetch_all(targets, self._limits, held_hosts)
         now = datetime.now(UTC)
         outage = is_our_outage(fetched)
         read = [self._read(*pair, got, now) for pair, got in zip(claimed, fetched, strict=True)]
@@ -139,14 +148,13 @@ class Poller:
             memory.serialise_publishing(tx)
             held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
-            known = memory.load_known(
-                tx, [e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)]
-            )
+            ids = {e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)}
+            known, gone = memory.load_known(tx, ids), forgotten(tx, ids)
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
                 since = self._horizon.news_since(r.state, now)
-                decision = decide(r.feed, r.entries, known | learned, since)
+                decision = decide(r.feed, r.entries, known | learned, since, gone)
                 learned |= {k.article_id: k for k in decision.memory}
                 decisions.append(decision)
             publish(producer, [r for d in decisions for r in records(self._topics, d)])
@@ -154,11 +162,11 @@ class Poller:
                 next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
                 for r, d in zip(read, decisions, strict=True)
             ]
+            taken = memory.occupied(tx, states)
+            states = [duplicate(s, taken[s.feed_id]) if s.feed_id in taken else s for s in states]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
             memory.remember(tx, learned.values(), states, polls)
-            for r in read:
-                if r.fetched.holds_host and (wait := patience(r.fetched)):
-                    memory.hold_host(tx, r.fetched.url, now + wait)
+            memory.hold(tx, held_until(fetched, now))
         for p in polls:
             log.info("%s: %s%s", p.feed_id, p.fetch, f" ({p.detail})" if p.detail else "")
         return polls
@@ -202,6 +210,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         unchanged=counts["unchanged"],
         history=sum(outcome.history for outcome in decision.outcomes),
         rejects=tuple(rejects),
+        change=change(read.state, state) or "",
     )
 
 
@@ -218,6 +227,7 @@ def limits(settings: configuration.Settings) -> Limits:
         user_agent=f"racewire/{version('racewire')}{contact}",
         host_concurrency=settings.host_concurrency,
         host_interval=settings.host_interval,
+        proxy=settings.proxy,
     )
 
 

@@ -80,6 +80,9 @@ class StoreStrategy:
         decoded: list[tuple[Any, Message | None]] = []
         letters = []
         for record in batch.records:
+            if record.value is None and self._topic.forgets:
+                decoded.append((record, None))  # the state before it has said all
+                continue
             try:
                 decoded.append((record, decode(self._topic, record.headers, record.value)))
             except ContractError as error:

@@ -4,14 +4,21 @@ The flows schedule them and the command line runs them; each does its work in sm
 can be stopped and started at any time.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from time import sleep
 
 from sqlalchemy import Engine
 
+from pipeline.bus.connection import Broker
+from pipeline.bus.reading import ends
 from pipeline.classify import Classifier
-from pipeline.store import dead_letters, feeds, outbox, retention, verdicts
+from pipeline.store import backup, dead_letters, feeds, outbox, retention, takedown, verdicts
+from pipeline.store.aggregates import AGGREGATES, announce
+from pipeline.store.database import migrate
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
@@ -56,6 +63,59 @@ def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedel
                 count = delete(tx, age, PAGE)
             removed[name] += count
     return removed
+
+
+def rebuild(engine: Engine, name: str, topic: Topic) -> int:
+    """Announce every stored state of the topic called `name` again; how many there are.
+
+    Waits while the relay is behind, so that the outbox stays small.
+    """
+    queued, after = 0, ""
+    while True:
+        with engine.begin() as tx:
+            behind = outbox.size(tx) > 10 * PAGE
+            keys = [] if behind else announce(tx, AGGREGATES[name], topic, after, PAGE)
+        if behind:
+            sleep(0.5)
+        elif keys:
+            queued, after = queued + len(keys), keys[-1]
+        else:
+            return queued
+
+
+def restore(
+    engine: Engine,
+    broker: Broker,
+    topics: Iterable[Topic],
+    file: Path,
+    *,
+    programs: Path | None = None,
+    replace: bool = False,
+) -> backup.Settled:
+    """Load a backup and make it fit the Kafka that is there. Raises BackupError, UnavailableError."""
+    migrate(engine)
+    with engine.connect() as tx:
+        if why := backup.objection(tx, replace=replace):
+            raise backup.BackupError(why)
+    there = {place: at for topic in topics for place, at in ends(broker, topic.name).items()}
+    backup.load(engine, file, programs)
+    migrate(engine)
+    with engine.begin() as tx:
+        return backup.settle(tx, there)
+
+
+def forget(engine: Engine, topic: Topic, article_ids: Sequence[str], feed_id: str = "") -> Counter[str]:
+    """Take down articles, and all whose text is a feed's; how many rows of what that concerned."""
+    done: Counter[str] = Counter()
+    with engine.begin() as tx:
+        done.update(takedown.forget(tx, topic, article_ids))
+    while feed_id:
+        with engine.begin() as tx:
+            page = takedown.of_feed(tx, feed_id, PAGE)
+            done.update(takedown.forget(tx, topic, page))
+        if len(page) < PAGE:
+            break
+    return done
 
 
 def redrive(engine: Engine, ids: Sequence[int] = (), limit: int = 1000) -> list[int]:

@@ -1,15 +1,20 @@
 """The pages over a real database: everything that is known is shown, and what is not known is said."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from pipeline.feeds.values import FeedState
+from pipeline.store import queries
+from pipeline.store.feeds import remember, sync_registry
 from pipeline.store.verdicts import save_articles
 from pipeline.web import app
 from schemas.messages import FeedRef, Story
 from tests.conftest import World
+from tests.unit.feeds.feed_factory import a_feed
 from tests.web_samples import ARTICLES, DELAY, HOSTILE, MERGED, RELEASED, RUMOUR, fill
 
 pytestmark = pytest.mark.integration
@@ -157,6 +162,34 @@ def test_a_merged_story_leads_to_its_heir(client: TestClient, story: Story) -> N
 
     assert f'<a href="/stories/{story.story_id}">go on there</a>' in page
     assert "No article is left in it" in page
+
+
+def test_the_feeds_how_they_answer_and_what_they_yield(
+    client: TestClient, world: World, story: Story
+) -> None:
+    now = datetime.now(UTC)
+    wall = FeedState(feed_id="wall", status="blocked", reason="challenge", detail="<script>it asks</script>")
+    with world.engine.begin() as tx:
+        sync_registry(tx, [a_feed("paper-en"), a_feed("wall")])
+        remember(tx, [], [wall], [])
+        # Of the five articles of these tests, those in English are this feed's: two of the three were core.
+        tx.execute(text("UPDATE articles SET published_at = :then"), {"then": now - timedelta(days=2)})
+        (paper, _) = queries.feeds(tx)
+        assert (paper.articles, paper.judged, paper.core) == (3, 3, 2)
+        assert round(paper.a_day, 2) == 1.5
+        sync_registry(tx, [a_feed("wall")])
+    page = client.get("/feeds").text
+    assert page.index(">wall<") < page.index(">paper-en<")
+    assert "<td>1.5</td>" in page
+    assert "<td>67%</td>" in page
+    assert '<span class="chip feed-blocked">blocked</span>' in page
+    assert "&lt;script&gt;it asks&lt;/script&gt;; last success: never" in page
+    assert '<span class="chip feed-removed">removed</span>' in page
+    assert 'href="/feeds"' in client.get("/").text
+
+
+def test_without_feeds_the_page_says_what_to_do(client: TestClient) -> None:
+    assert "racewire poll" in client.get("/feeds").text
 
 
 def test_health_tells_the_newest(client: TestClient, story: Story) -> None:

@@ -142,10 +142,11 @@ def test_a_feed_taken_out_is_shown_as_removed_and_keeps_its_articles(
     for name, value in world.environment().items():
         monkeypatch.setenv(name, value)
     listed = CliRunner().invoke(racewire, ["feeds", "list", "--json"])
-    shown = [(f["feed"]["id"], bool(f["removed_at"]), f["articles"]) for f in json.loads(listed.output)]
-    assert shown == [("b", False, 1), ("a", True, 1)]
+    shown = [(f["feed"]["id"], bool(f["removed_at"])) for f in json.loads(listed.output)]
+    assert shown == [("b", False), ("a", True)]
     table = CliRunner().invoke(racewire, ["feeds", "list"]).output
-    assert [("removed" in line) for line in table.splitlines() if "│ en" in line] == [False, True]
+    assert [("removed" in line) for line in table.splitlines() if line.startswith("│")] == [False, True]
+    assert world.scalar("SELECT count(*) FROM articles WHERE feed_id = 'a'") == 1
     assert poll_all(poller(world, [feed(server, n, f"/{n}") for n in ("a", "b")]), ["a"])["entries"] == 0
 
 
@@ -235,19 +236,76 @@ def test_a_host_that_wants_patience_is_left_alone_with_all_its_feeds(world: Worl
         feeds[-1] = replace(feeds[-1], allow_hosts=frozenset({"localhost"}))
         other.documents["/x"] = (rss(("/1", "One", "t")), "text/xml")
         busy.answers = {f"/{n}": http(429, Retry_After="7200") for n in range(6)}
-        one = poller(world, feeds, batch=4)
-        sums = drain(one)
-    assert (sums["feeds"], sums["articles"]) == (5, 1)  # four of the first batch, and the one elsewhere
-    assert 1 <= len(busy.asked) <= 2  # those that were under way
-    for number in range(6):
+        sums = drain(poller(world, feeds, batch=4))
+        asked = len(busy.asked)
+        # What is registered later is held as well, and so is who is sent there from elsewhere.
+        busy.answers["/away"] = http(302, Location=busy.url("/0"))
+        late = replace(feeds[0], id="late", url=busy.url("/late"))
+        away = replace(feeds[-1], id="away", url=busy.url("/away", "localhost"))
+        drain(poller(world, [*feeds, late, away]))
+        assert [r.split()[1] for r in busy.asked[asked:]] == [b"/away"]
+    assert (sums["feeds"], sums["articles"]) == (7, 1)
+    assert 1 <= asked <= 2  # those that were under way
+    assert world.scalar("SELECT count(*) FROM held_hosts") == 1
+    for name in (*(f"busy-{number}" for number in range(6)), "late", "away"):
         waits = (
             "SELECT next_poll_at > now() + interval '110 min' AND next_poll_at = "
             "(state->>'next_poll_at')::timestamptz FROM feeds WHERE feed_id = :id"
         )
-        assert world.scalar(waits, id=f"busy-{number}")
-    assert world.scalar("SELECT count(*) FROM feeds WHERE state->>'status' = 'failing'") == len(busy.asked)
-    held = "SELECT count(*) FROM polls p WHERE p.fetch = 'held' AND detail LIKE '%429%'"
-    assert world.scalar(held) == 4 - len(busy.asked)
+        assert world.scalar(waits, id=name)
+    assert world.scalar("SELECT count(*) FROM feeds WHERE state->>'status' = 'failing'") == asked
+    held = "SELECT count(*) FROM polls p WHERE p.fetch = 'held' AND detail LIKE 'not asked: %'"
+    assert world.scalar(held) == 8 - asked
+
+
+def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
+    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.documents["/new"] = (rss(("/1", "One", "t")), "text/xml")
+    with LyingServer() as old:
+        old.answers["/old"] = http(301, Location=server.url("/new").replace("127.0.0.1", "localhost"))
+        feeds = [replace(feed(server, name, "/"), url=old.url(f"/old?{name}")) for name in ("a", "b")]
+        feeds = [replace(f, allow_hosts=frozenset({"127.0.0.1", "localhost"})) for f in feeds]
+        old.answers |= {f"/old?{name}": old.answers["/old"] for name in ("a", "b")}
+        poll_all(poller(world, feeds))
+        with world.engine.begin() as tx:  # as if it had been so for a week
+            week = {"since": "2026-11-18T00:00:00Z", "polls": 9}
+            tx.execute(
+                text("UPDATE feeds SET state = jsonb_set(state, '{moving}', state->'moving' || :week)"),
+                {"week": json.dumps(week)},
+            )
+        poll_all(poller(world, feeds), ["a", "b"])
+        assert (len(old.asked), server.requests["/new"]) == (4, 4)
+        for _ in range(2):
+            with world.engine.begin() as tx:
+                tx.execute(text("UPDATE feeds SET next_poll_at = now() WHERE next_poll_at IS NOT NULL"))
+            poll_all(poller(world, feeds))
+    assert (len(old.asked), server.requests["/new"]) == (4, 4 + 2 + 1)  # `b` found `a` there
+    assert world.scalar("SELECT state->>'status' FROM feeds WHERE feed_id = 'b'") == "duplicate"
+    there = replace(feed(server, "c", "/new"), url=server.url("/new").replace("127.0.0.1", "localhost"))
+    with world.engine.begin() as tx:
+        memory.sync_registry(tx, [*feeds, there])
+        # The host that counts is the one that is asked.
+        assert [f.id for f, _ in memory.claim(tx, "x", 9, HOUR, ["a"])] == ["a"]
+    with world.engine.begin() as tx:
+        assert memory.claim(tx, "y", 9, HOUR, ["c"]) == []
+        memory.give_back(tx, "x")
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    checked = CliRunner().invoke(racewire, ["feeds", "check"]).output
+    assert f"a is moved: it is asked at {there.url} now; write that into the registry" in checked
+    assert "b is moved: it moved to" in checked
+    # A duplicate is polled again once it is the only one.
+    due = "SELECT next_poll_at IS NOT NULL FROM feeds WHERE feed_id = 'b'"
+    for registered, expected in ((feeds, False), (feeds[1:], True)):
+        with world.engine.begin() as tx:
+            memory.sync_registry(tx, registered)
+        assert world.scalar(due) is expected
+    # Another address in the registry voids what was learned of the old one.
+    mended = [there, replace(feeds[0], url=old.url("/else"))]
+    with world.engine.begin() as tx:
+        memory.sync_registry(tx, mended)
+    assert world.scalar("SELECT state->>'moved_to' FROM feeds WHERE feed_id = 'a'") is None
 
 
 def test_without_a_broker_nothing_is_remembered(world: World, server: FeedServer) -> None:

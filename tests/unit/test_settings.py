@@ -1,11 +1,13 @@
 """Settings: from the environment and from files, errors by name, secrets kept."""
 
+import traceback
 from pathlib import Path
 
 import pytest
 
 from pipeline import settings as configuration
 from pipeline.settings import SettingsError
+from pipeline.workers.poller import limits
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,33 @@ def test_a_secret_may_be_a_file_and_is_not_shown(monkeypatch: pytest.MonkeyPatch
     assert found.database_url
     assert found.database_url.get_secret_value().endswith("@h/db")
     assert "topsecret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "socks5://me:topsecret@h:1",
+        "me:topsecret@h:1",
+        "http://me:topsecret@h:x",
+        "http://me:topsecret@h/path",
+    ],
+)
+def test_what_is_no_proxy_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("RACEWIRE_PROXY", address)
+    with pytest.raises(SettingsError, match=r"RACEWIRE_PROXY: .*no address of a proxy") as caught:
+        configuration.load()
+    assert "topsecret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_proxy_is_set_or_not_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACEWIRE_PROXY", "")
+    assert configuration.load().proxy is None
+    monkeypatch.setenv("RACEWIRE_PROXY", "https://me:topsecret@proxy.example:8443/")
+    found = configuration.load()
+    assert limits(found).proxy is not None
+    assert "topsecret" not in repr((found, limits(found)))
 
 
 def test_without_servers_it_says_how_to_get_them() -> None:

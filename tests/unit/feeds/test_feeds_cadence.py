@@ -7,7 +7,14 @@ import pytest
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pipeline.feeds.cadence import LONGEST_BACKOFF, LONGEST_PATIENCE, Bounds, is_our_outage, next_state
+from pipeline.feeds.cadence import (
+    LONGEST_BACKOFF,
+    LONGEST_PATIENCE,
+    Bounds,
+    held_until,
+    is_our_outage,
+    next_state,
+)
 from pipeline.feeds.decide import decide
 from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, Hints, ParsedFeed, Validators
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
@@ -121,6 +128,13 @@ def test_a_server_may_ask_for_patience_but_not_for_ever(retry_after: float, wait
     assert state.next_poll_at == NOW + wait
 
 
+def test_a_host_is_held_for_the_longest_that_one_of_its_feeds_was_told() -> None:
+    busy = replace(FAILED, retry_after=60.0)
+    other = replace(busy, url="https://other.example/", retry_after=10.0**9)
+    found = held_until([busy, replace(busy, retry_after=90.0), busy, other, OK, FAILED], NOW)
+    assert found == {"paper.example": NOW + timedelta(seconds=90), "other.example": NOW + LONGEST_PATIENCE}
+
+
 def test_a_feed_that_was_not_asked_waits_and_is_otherwise_as_it_was() -> None:
     held = Fetched(kind="held", url=URL, detail="not asked", retry_after=7200.0)
     assert step(HEALTHY, held) == replace(HEALTHY, next_poll_at=NOW + timedelta(hours=2))
@@ -186,6 +200,13 @@ def test_only_gone_retires_a_feed() -> None:
 def test_our_own_outage_condemns_no_feed() -> None:
     state = step(HEALTHY, replace(FAILED, status=None), ours=True)
     assert (state.status, state.failures, state.next_poll_at) == ("ok", 0, NOW + BOUNDS.floor)
+
+
+def test_a_proxy_that_does_not_work_is_not_held_against_a_feed() -> None:
+    state = step(HEALTHY, replace(FAILED, status=None, reason="proxy", detail="no connection to the proxy"))
+    assert (state.status, state.failures, state.next_poll_at) == ("ok", 0, NOW + BOUNDS.floor)
+    assert state.detail == "no connection to the proxy"
+    assert step(state, NOT_MODIFIED).detail is None
 
 
 def _unreachable(host: str) -> Fetched:

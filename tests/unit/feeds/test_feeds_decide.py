@@ -137,6 +137,21 @@ def test_that_a_feed_gave_no_date_is_remembered_once() -> None:
     assert memory.poll(PAPER, a_candidate(PAPER, text=LONG)).memory[0].undated
 
 
+def test_what_is_decided_last_is_observed_last_whatever_the_clocks_say() -> None:
+    memory = Memory()
+    decisions = [
+        memory.poll(feed, a_candidate(feed, text=text, now=NOW - timedelta(seconds=behind)))
+        for feed, text, behind in [(PAPER, SHORT, 0), (a_feed("third"), SHORT[:-1], 0), (LAB, LONG, 5)]
+    ]
+    kinds, times = zip(*((m.kind, m.observed_at) for d in decisions for m in d.messages), strict=True)
+    assert kinds == ("article", "sighting", "revision")
+    assert times[0] == NOW
+    assert times[0] < times[1] < times[2] < NOW + timedelta(seconds=1)
+    later = NOW + timedelta(hours=1)
+    (message,) = memory.poll(LAB, a_candidate(LAB, title="Lab delays", text=LONG, now=later)).messages
+    assert message.observed_at == later
+
+
 NEW, SEEN = FeedState(feed_id="paper"), FeedState(feed_id="paper", last_success_at=NOW)
 
 
@@ -236,3 +251,15 @@ def test_who_owns_an_article_does_not_depend_on_the_order(
             memory.poll(feed, *entries)
         owners.append({i: (known.owner, known.revision, known.carriers) for i, known in memory.known.items()})
     assert owners[0] == owners[1]
+
+
+def test_what_was_taken_down_does_not_return_however_it_changes() -> None:
+    for candidate in (a_candidate(PAPER, text=SHORT), a_candidate(LAB, text=LONG, title="Another title")):
+        decision = decide(PAPER, [candidate], {}, forgotten={candidate.article.article_id})
+        (outcome,) = decision.outcomes
+        assert (outcome.kind, outcome.reason, decision.messages, decision.memory) == (
+            "reject",
+            "forgotten",
+            (),
+            (),
+        )

@@ -87,6 +87,15 @@ def test_what_a_page_names_is_offered_if_it_is_a_feed() -> None:
     assert any(miss.url.endswith("/gone") and miss.why.startswith("http-404") for miss in misses)
 
 
+def test_a_feed_that_moved_for_good_is_offered_where_it_is_now() -> None:
+    with LyingServer() as server:
+        page = (link("/old") + link("/older")).encode()
+        server.answers |= {"/": http(body=page), "/new": http(302, Location="/cdn"), "/cdn": FEED}
+        server.answers |= dict.fromkeys(("/old", "/older"), http(301, Location="/new"))
+        offers, _ = discover(server.url("/"), LIMITS, allow_hosts=HERE)
+    assert [offer.url for offer in offers] == [server.url("/new")]
+
+
 def test_the_usual_paths_are_tried_until_one_is_a_feed() -> None:
     with LyingServer() as server:
         server.answers["/blog/"] = http(body=b"<html><p>Hello</p></html>")

@@ -30,6 +30,14 @@ def test_a_file_is_explained_entry_by_entry(tmp_path: Path) -> None:
     assert all(row.why for row in explanation.rows)
 
 
+def test_a_feed_that_moved_is_said_to_have_moved() -> None:
+    with LyingServer() as server:
+        server.answers |= {"/old": http(301, Location="/new"), "/new": http(body=DOCUMENT)}
+        old, new = server.url("/old"), server.url("/new")
+        fetch, *_ = explain(old, [], LIMITS, now=NOW).steps
+    assert f"from {new}, to which it moved permanently from {old};" in fetch.result
+
+
 def test_an_address_may_be_private_since_an_operator_typed_it() -> None:
     with LyingServer() as server:
         server.answers["/feed"] = http(body=DOCUMENT)

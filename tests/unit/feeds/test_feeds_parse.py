@@ -2,13 +2,14 @@
 
 import io
 from datetime import UTC, datetime
+from html import escape
 
 import feedparser
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.feeds.parse import MAX_ENTRIES, parse
+from pipeline.feeds.parse import MAX_ENTRIES, MAX_LINES, MAX_TOKENS, parse
 from tests.unit.feeds.feed_factory import an_item, rss
 
 URL = "https://paper.example/feed.xml"
@@ -34,6 +35,36 @@ def test_the_longest_text_of_an_entry_is_taken() -> None:
     parsed = parse(ATOM.format(entry).encode(), url=URL)
     assert [(e.text, e.text_source) for e in parsed.entries] == [("much longer", "content")]
     assert (parsed.base, parsed.site) == (URL, "https://lab.example/")
+
+
+@pytest.mark.parametrize(
+    ("reference", "shown"),
+    [
+        ("&#xD83D;&#xDE80;", "🚀"),
+        ("&#55357;&#56960;", "🚀"),
+        ("&#128640;", "🚀"),
+        ("&#x41;&#00065;", "AA"),
+        ("&#xD83D;", "\ufffd"),
+        ("&#x110000;", "\ufffd"),
+        ("&#99999999999;", "\ufffd"),
+        ("&#" + "9" * 10_000 + ";", "\ufffd"),
+        ("&#x1F;", ""),
+    ],
+)
+def test_no_character_reference_costs_a_document(reference: str, shown: str) -> None:
+    parsed = parse(rss(f"<title>Lift-off {reference}!</title>", "<title>Next</title>"), url=URL)
+    assert [entry.title for entry in parsed.entries] == [f"Lift-off {shown}!", "Next"]
+
+
+def test_content_that_is_no_text_leaves_none() -> None:
+    frame = '<iframe src="https://video.example/v" width="320"/>'
+    parsed = parse(
+        ATOM.format(
+            f"<entry><title>t</title><content type='html'>{escape(frame)}</content></entry>"
+        ).encode(),
+        url=URL,
+    )
+    assert [e.text for e in parsed.entries] == [""]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +131,12 @@ BOMB = "<!DOCTYPE rss [{}]><rss version='2.0'><channel><item><title>&b;</title><
             "too-many-entries",
         ),
         (b"<rss " + b" ".join(b'a%d=">"' % n for n in range(101)) + b"><channel/></rss>", "too-complex"),
-        (b"<rss version='2.0'><channel>" + b"<a>" * 400_000, "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"<a>" * (MAX_TOKENS + 1), "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"&lt;" * (MAX_TOKENS + 1), "too-complex"),
+        (b"<rss version='2.0'><channel>" + b"\n" * (MAX_LINES + 1) + b"</channel></rss>", "too-complex"),
+        (b"<!-- -->" + b"\n" * 200_000 + rss(), "too-complex"),
+        (b"<!DOCTYPE\n" * 100_000 + rss(), "too-complex"),
+        (b"<!DOCTYPE \n" + b"a" * 200_000 + rss(), "too-complex"),
     ],
 )
 def test_what_is_no_feed_has_a_reason(body: bytes, problem: str) -> None:
@@ -112,6 +148,10 @@ def test_what_is_no_feed_has_a_reason(body: bytes, problem: str) -> None:
 def test_a_feed_without_entries_is_a_feed() -> None:
     parsed = parse(rss(), url=URL)
     assert (parsed.problem, parsed.entries, parsed.format) == (None, (), "rss20")
+
+
+def test_a_document_may_begin_with_many_empty_lines() -> None:
+    assert parse(b"<?xml version='1.0'?>" + b"\n" * 1_500 + rss()[21:], url=URL).problem is None
 
 
 def test_half_a_document_gives_the_entries_it_has() -> None:

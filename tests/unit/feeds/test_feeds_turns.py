@@ -60,7 +60,7 @@ A = [f"https://a.example/{n}" for n in range(5)]
 
 def test_starts_at_one_host_are_spaced_and_another_host_does_not_wait() -> None:
     async def main() -> None:
-        started = await fetches(Turns(20, 2, 1.0), *A, "https://b.example/")
+        started = await fetches(Turns(20, 2, 1.0, {}), *A, "https://b.example/")
         assert [at for url, at, _ in started if url in A] == [0, 1, 2, 3, 4]
         assert ("https://b.example/", 0, 1) in started
 
@@ -69,7 +69,7 @@ def test_starts_at_one_host_are_spaced_and_another_host_does_not_wait() -> None:
 
 def test_a_slow_host_has_no_more_than_its_places() -> None:
     async def main() -> None:
-        started = await fetches(Turns(20, 2, 1.0), *A, "https://A.example:8080/", taking=10.0)
+        started = await fetches(Turns(20, 2, 1.0, {}), *A, "https://A.example:8080/", taking=10.0)
         assert [at for _, at, _ in started] == [0, 1, 10, 11, 20, 21]
         assert max(count for *_, count in started) == 2
 
@@ -78,7 +78,7 @@ def test_a_slow_host_has_no_more_than_its_places() -> None:
 
 def test_who_waits_for_a_host_takes_no_slot_from_another() -> None:
     async def main() -> None:
-        started = await fetches(Turns(2, 2, 5.0), *A, "https://b.example/", "https://c.example/")
+        started = await fetches(Turns(2, 2, 5.0, {}), *A, "https://b.example/", "https://c.example/")
         assert {at for url, at, _ in started if url not in A} == {0}
 
     run(main)
@@ -86,7 +86,7 @@ def test_who_waits_for_a_host_takes_no_slot_from_another() -> None:
 
 def test_a_host_that_wants_patience_is_not_asked_again() -> None:
     async def main() -> None:
-        turns = Turns(20, 2, 1.0)
+        turns = Turns(20, 2, 1.0, {})
         turns.heard(BUSY)
         async with turns.turn("https://a.example/2") as held:
             assert held is not None
@@ -97,9 +97,20 @@ def test_a_host_that_wants_patience_is_not_asked_again() -> None:
     run(main)
 
 
+def test_a_host_that_was_held_before_is_not_asked() -> None:
+    async def main() -> None:
+        turns = Turns(20, 2, 1.0, {"a.example": 90.0})
+        async with turns.turn("https://A.example/") as held:
+            assert held is not None
+            assert (held.kind, held.retry_after) == ("held", 90.0)
+        await fetches(turns, "https://b.example/")
+
+    run(main)
+
+
 def test_a_host_that_keeps_its_feeds_waiting_is_not_asked_by_all_of_them() -> None:
     async def main() -> None:
-        turns = Turns(20, 2, 1.0)
+        turns = Turns(20, 2, 1.0, {})
         for _ in range(MAX_TIMEOUTS):
             await fetches(turns, A[0])
             turns.heard(LATE)

@@ -170,7 +170,7 @@ def test_a_story_left_empty_says_so_once(memory: Memory) -> None:
     memory.take(assessment("a"))
     gone = assessment("a", relevance="none")
     (story,) = memory.take(gone).stories
-    assert (story.articles, story.merged_into) == ([], None)
+    assert (story.articles, story.merged_into, story.title) == ([], None, "")
     assert memory.take(gone) == Decision(members=(), left=(), stories=(), releases=())
 
 

@@ -1,0 +1,140 @@
+"""The store to a file and back, by Postgres's own tools, and what a restored store must do before it goes on.
+
+Kafka is no part of a backup. Where it survived, workers rewind to where the store stands. Where it is lost,
+what it alone held must come again: `settle` lets the poller publish once more whatever was published and is
+not stored, and the topics are rebuilt from the store (`announce` in `pipeline/store/aggregates.py`).
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, delete, exists, func, select, text, update
+
+from pipeline.store.models import ArticleRow, ConsumerOffsetRow, FeedRow, LeaseRow, RelayCheckpointRow
+from pipeline.store.progress import Place
+
+# Longer than a record stays on the articles topic: what is older was stored, or is kept as a mark on purpose.
+_IN_FLIGHT_DAYS = 31
+
+
+class BackupError(Exception):
+    """A backup could not be made or loaded; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was forgotten so that it comes again: articles, and offsets of a topic that is not the same."""
+
+    articles: int
+    offsets: int
+
+
+def dump(url: URL, file: Path, programs: Path | None) -> None:
+    """Write the database to `file`, as of one moment. Raises BackupError; then there is no new file.
+
+    `programs` is the folder of Postgres's tools where they are not on the path.
+    """
+    part = file.with_name(f"{file.name}.part")
+    try:
+        _run("pg_dump", programs, url, ["--format=custom", f"--file={part}"])
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(engine: Engine, file: Path, programs: Path | None) -> None:
+    """Put a backup in place of all tables, or change nothing. Raises BackupError.
+
+    The tables that are there, perhaps of another release, stand aside until the new ones are complete.
+    """
+    with engine.begin() as tx:
+        if tx.scalar(text("SELECT to_regnamespace('replaced')")):  # a restore that was killed
+            _put_back(tx)
+        tx.execute(text("ALTER SCHEMA public RENAME TO replaced"))
+        tx.execute(text("CREATE SCHEMA public"))
+    try:
+        _run("pg_restore", programs, engine.url, ["--single-transaction", "--exit-on-error", str(file)])
+    except BaseException:
+        with engine.begin() as tx:
+            _put_back(tx)
+        raise
+    with engine.begin() as tx:
+        tx.execute(text("DROP SCHEMA replaced CASCADE"))
+
+
+def _put_back(tx: Connection) -> None:
+    tx.execute(text("DROP SCHEMA IF EXISTS public CASCADE"))
+    tx.execute(text("ALTER SCHEMA replaced RENAME TO public"))
+
+
+def objection(tx: Connection, *, replace: bool) -> str | None:
+    """Why a restore would disturb somebody or, without `replace`, destroy something; None where it may be."""
+    now = func.clock_timestamp()
+    if tx.scalar(select(exists().where(LeaseRow.expires_at > now))):
+        return "workers run on this store: stop them first (`racewire stack down`, then `racewire stack up`)"
+    if tx.scalar(select(exists().where(FeedRow.leased_until > now))):
+        return "a poll is under way: wait until it has ended"
+    if not replace and tx.scalar(select(exists().where(ArticleRow.article_id.is_not(None)))):
+        return "this store holds articles: restore into an empty one, or take --replace"
+    return None
+
+
+def settle(tx: Connection, ends: Mapping[Place, int]) -> Settled:
+    """Make a restored store fit the Kafka that is there; `ends` are the end offsets of all its topics.
+
+    Articles of which a revision or a sighting was published and is not stored are forgotten, and every feed
+    is read anew: what is stored already comes as it is and writes nothing. Offsets beyond a topic's end are
+    those of another topic.
+    """
+    forgotten = tx.execute(text(_FORGET), {"days": _IN_FLIGHT_DAYS}).rowcount
+    tx.execute(text(_READ_ANEW))
+    tx.execute(update(LeaseRow).values(expires_at=func.now()))
+    offsets = 0
+    for row in (ConsumerOffsetRow, RelayCheckpointRow):
+        for topic, partition in tx.execute(select(row.topic, row.partition).distinct()).all():
+            beyond = row.next_offset > ends.get((topic, partition), 0)
+            gone = delete(row).where(row.topic == topic, row.partition == partition, beyond)
+            offsets += tx.execute(gone).rowcount
+    return Settled(forgotten, offsets)
+
+
+_READ_ANEW = """
+    UPDATE feeds SET state = state - 'validators', leased_by = NULL, leased_until = NULL,
+        next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE now() END
+"""
+
+
+_FORGET = """
+    DELETE FROM known_articles k
+    WHERE k.first_seen_at > (SELECT max(first_seen_at) FROM known_articles) - make_interval(days => :days)
+      AND (NOT EXISTS (SELECT FROM revisions r
+                       WHERE r.article_id = k.article_id AND r.revision = k.known->>'revision')
+           OR EXISTS (SELECT FROM jsonb_array_elements_text(k.known->'carriers') AS carrier
+                      WHERE carrier NOT IN
+                          (SELECT s.feed_id FROM sightings s WHERE s.article_id = k.article_id)))
+"""
+
+
+def _run(program: str, programs: Path | None, url: URL, options: Sequence[str]) -> None:
+    """Run one of Postgres's tools; the password goes by its environment, where no other user sees it."""
+    place = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    command = [
+        str(programs / program if programs else program),
+        f"--dbname={place.render_as_string()}",
+        "--no-owner",
+    ]
+    try:
+        subprocess.run(
+            [*command, "--no-privileges", *options],
+            env=os.environ | {"PGPASSWORD": str(url.password or "")},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError as error:
+        raise BackupError(f"{program} is missing (Debian: apt-get install postgresql-client)") from error
+    except subprocess.CalledProcessError as error:
+        raise BackupError(f"{program}: {error.stderr.strip()[-1000:]}") from error
