@@ -1,7 +1,7 @@
 """The importer: an archive's articles to `news.backfill.v1`, at a pace, remembered as a poll remembers.
 
 It only adds: whatever is known, from the news or an archive, or was taken down, is left as it is. So a run
-that was killed is started again and continues, since what it published is known; and history overwrites nothing.
+that was killed is started again and continues, and history overwrites nothing.
 """
 
 import logging
