@@ -1,6 +1,7 @@
 """One command, `racewire`. A subcommand's module is loaded when it is called: `assess` needs no servers."""
 
 import importlib
+import keyword
 import os
 import sys
 
@@ -10,6 +11,7 @@ COMMANDS = {
     "up": "run",
     "demo": "demo",
     "poll": "run",
+    "import": "importing",
     "worker": "run",
     "web": "run",
     "deploy": "run",
@@ -41,7 +43,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"pipeline.cli.{COMMANDS[cmd_name]}")
-        found: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        found: click.Command = getattr(module, cmd_name.replace("-", "_") + "_" * keyword.iskeyword(cmd_name))
         return found
 
 

@@ -33,7 +33,8 @@ from pipeline.feeds.values import (
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
 MAX_EDITS = 12
 
-ALL_TIME = datetime.min.replace(tzinfo=UTC)
+ALL_TIME = datetime.min.replace(tzinfo=UTC)  # as `news_since`: whatever is dated is news
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # the same: whatever is dated is history
 
 
 class Horizon(Value, frozen=True, kw_only=True):
@@ -83,13 +84,18 @@ def decide(
             why = f"entry {winner.position} of this document has the same address and counts"
             outcomes.append(_refused(entry, "duplicate-in-feed", why))
             continue
-        outcome, remembered = _decide_one(feed, entry, known.get(entry.article.article_id), news_since)
+        old = known.get(entry.article.article_id)
+        outcome, remembered = _decide_one(feed, entry, old, news_since)
+        if old is not None and not old.undated and entry.article.published_precision == "observed":
+            remembered = replace(remembered or old, undated=True)
         outcomes.append(outcome)
         if remembered is not None:
             memory.append(remembered)
     remembered_of = {**known, **{new.article_id: new for new in memory}}
     memory += [
-        replace(remembered_of[target], article_id=alias, same_as=target) for alias, target in aliases.items()
+        replace(remembered_of[target], article_id=alias, same_as=target)
+        for alias, target in aliases.items()
+        if target in remembered_of  # else it was taken down
     ]
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
 
@@ -181,13 +187,14 @@ def _decide_one(
         teaser=candidate.teaser,
     )
     if old is None:
-        age = f", and it is of before {news_since:%Y-%m-%d %H:%M}: history" if history else ""
+        age = ", and it is too old to be news" if history else ""
         return outcome("article", f"no feed has carried this address before{age}"), mine
 
     mine = replace(
         mine,
         published_at=old.published_at,
         precision=old.precision,
+        undated=old.undated,
         carriers=old.carriers | {feed.id},
         published=old.published + 1,
         edits=old.edits + (candidate.title_digest == old.title_digest),

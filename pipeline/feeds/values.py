@@ -251,11 +251,12 @@ class Known(Value, frozen=True, kw_only=True):
     what was seen once from coming back as new.
 
     `history` says on which of the two topics it is; it stays there for good, so that its messages keep their
-    order. `published` counts the messages about it. `carriers` are the feeds that have carried it, its owner
-    included. `edits` counts revisions that changed the text alone. `published_at` and `precision` are the
-    article's first, for feeds that give no date; `observed_at` is that of the last message about it. `teaser`
-    is that of the `Candidate` which owns it: while its feed says the same, its page is not asked for again.
-    With `same_as` this is no article but another address of the one with that id.
+    order. `undated`: a feed has carried it without a date since then. `published` counts the messages about
+    it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that
+    changed the text alone. `published_at` and `precision` are the article's first, for feeds that give no
+    date; `observed_at` is that of the last message about it. `teaser` is that of the `Candidate` which owns
+    it: while its feed says the same, its page is not asked for again. With `same_as` this is no article but
+    another address of the one with that id.
     """
 
     article_id: Id
@@ -268,6 +269,7 @@ class Known(Value, frozen=True, kw_only=True):
     precision: str
     observed_at: datetime | None = None
     history: bool = False
+    undated: bool = False
     edits: int = 0
     published: int = 1
     carriers: frozenset[str] = field(default_factory=frozenset)

@@ -239,7 +239,8 @@ def forget(tx: Connection, age: timedelta, limit: int) -> int:
     """
     row = KnownRow
     unseen = row.seen_at < func.now() - age - NOTED_EVERY
-    dated = row.known["precision"].astext != "observed"
+    undated = row.known["undated"].astext == "true"
+    dated = (row.known["precision"].astext != "observed") & undated.is_not(True)
     old = select(row.article_id).where(unseen, dated).limit(limit)
     return tx.execute(delete(row).where(row.article_id.in_(old))).rowcount
 

@@ -129,6 +129,15 @@ def test_undated_articles_keep_the_time_they_were_first_seen() -> None:
     assert (message.kind, message.published_at, message.observed_at) == ("revision", NOW, later)
 
 
+def test_that_a_feed_gave_no_date_is_remembered_once() -> None:
+    memory = Memory()
+    dated, undated = a_candidate(PAPER), a_candidate(PAPER, published=None)
+    told = [memory.poll(PAPER, candidate) for candidate in (dated, undated, undated, dated)]
+    assert [len(decision.memory) for decision in told] == [1, 1, 0, 0]
+    assert [known.undated for known in memory.known.values()] == [True]
+    assert memory.poll(PAPER, a_candidate(PAPER, text=LONG)).memory[0].undated
+
+
 def test_what_is_decided_last_is_observed_last_whatever_the_clocks_say() -> None:
     memory = Memory()
     decisions = [
@@ -162,7 +171,7 @@ def test_what_is_old_at_first_import_or_beyond_the_horizon_is_history(
     decision = decide(PAPER, [a_candidate(published=published)], {}, since)
     (outcome,), (known,) = decision.outcomes, decision.memory
     assert (outcome.kind, outcome.history, known.history) == ("article", history, history)
-    assert ("history" in outcome.why) == history
+    assert ("too old" in outcome.why) == history
 
 
 @pytest.mark.parametrize("history", [True, False])
