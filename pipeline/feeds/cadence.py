@@ -80,7 +80,7 @@ def next_state(
         missed = _reaches_not_back(state, parsed, decision)
         polled = replace(
             polled,
-            status="ok" if parsed.entries else "empty",
+            status="ok" if parsed.entries or parsed.seen else "empty",
             reason=None,
             detail=_GAP if missed else None,
             last_body_at=now,
@@ -125,12 +125,13 @@ def _appeared(decision: Decision, now: datetime) -> list[datetime]:
 
 
 def _dates(parsed: ParsedFeed) -> list[datetime]:
-    return [e.published for e in parsed.entries if e.published is not None and e.precision == "second"]
+    new = (entry.published for entry in parsed.entries if entry.precision == "second")
+    return [date for date in (*new, *(entry.published for entry in parsed.seen)) if date is not None]
 
 
 def _reaches_not_back(state: FeedState, parsed: ParsedFeed, decision: Decision) -> bool:
     """Whether entries may have come and gone between the document before and this one: all of it is new."""
-    seen = decision.counts["unchanged"] + decision.counts["revision"]
+    seen = parsed.seen or decision.counts["unchanged"] + decision.counts["revision"]
     if state.rhythm.last is None or seen or not decision.messages:
         return False
     # A feed that changed its addresses is new to the last entry and yet reaches back.

@@ -162,6 +162,7 @@ def _body_outcome(url: str, headers: dict[str, str], body: bytes, asked: Validat
             etag=_validator(headers.get("etag")),
             last_modified=_validator(headers.get("last-modified")),
             body_hash=body_hash,
+            entries=asked.entries if unchanged else (),
         ),
         fresh_for=hints.fresh_for(headers, datetime.now(UTC)),
     )

@@ -80,6 +80,12 @@ def article_id(url: str) -> str:
     return digest(canonical(url))
 
 
+def address_id(feed: Feed, entry: Entry, base: str) -> str:
+    """The same of the address that an entry gives, whatever other entries are there; empty where none."""
+    url = _address(feed, entry, base)
+    return article_id(url) if isinstance(url, str) else ""
+
+
 def digest(*parts: str) -> str:
     """24 hexadecimal digits that name a content."""
     return sha256("\0".join(parts).encode()).hexdigest()[:_DIGEST]

@@ -53,12 +53,26 @@ class Feed(Value, frozen=True, kw_only=True):
         return FeedRef(id=self.id, kind=self.kind, rank=self.rank)
 
 
+class Seen(Value, frozen=True, kw_only=True, array_like=True):
+    """An entry of a feed's last document that need not be read again: see `seen`.
+
+    `digest` names its bytes, `address` where it leads; `published` is None where its date is not exact.
+    """
+
+    digest: str
+    address: str
+    published: datetime | None = None
+
+
 class Validators(Value, frozen=True, kw_only=True):
-    """What tells an unchanged document: the server's validators, and the body's hash for when they lie."""
+    """What tells an unchanged document: the server's validators, and the body's hash for when they lie; and
+    its entries, which tell what is unchanged in a changed one.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    entries: tuple[Seen, ...] = ()
 
 
 class Rhythm(Value, frozen=True, kw_only=True):
@@ -157,6 +171,7 @@ class Entry(Value, frozen=True, kw_only=True):
 
     `link`, `guid` and `enclosure` are as given and may be anything. `published` is UTC, None where the feed
     has no date that can be read; `precision` is `second`, `day`, `month`, `year` or `observed` (no date).
+    `digest` names the entry's bytes, where these can be told.
     """
 
     link: str = ""
@@ -167,10 +182,12 @@ class Entry(Value, frozen=True, kw_only=True):
     text_source: str = "summary"
     published: datetime | None = None
     precision: str = "observed"
+    digest: str = ""
 
 
 class ParsedFeed(Value, frozen=True, kw_only=True):
-    """A document as parsed. `entries` has one value for each entry of the document, in its order.
+    """A document as parsed. `entries` has one value for each entry of the document, in its order, but for
+    those that were `seen` in the one before.
 
     `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
     for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of; `language`
@@ -183,6 +200,7 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     title: str = ""
     language: str = ""
     entries: tuple[Entry, ...] = ()
+    seen: tuple[Seen, ...] = ()
     hints: Hints = Hints()
     problem: str | None = None
     detail: str | None = None

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, cast, func, literal, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, case, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState, Known
-from pipeline.store.database import insert_rows, upsert
+from pipeline.store.database import insert_rows, rows, table_of, upsert
 from pipeline.store.models import FeedRow, KnownRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
@@ -82,8 +82,8 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
             [
                 {
                     "feed_id": f.id,
-                    "feed": msgspec.to_builtins(f),
-                    "state": msgspec.to_builtins(FeedState(feed_id=f.id)),
+                    "feed": f,
+                    "state": FeedState(feed_id=f.id),
                 }
                 for f in sorted(feeds, key=lambda f: f.id)
             ],
@@ -179,7 +179,8 @@ def give_back(tx: Connection, owner: str) -> None:
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     """What is remembered of these articles."""
     row = KnownRow
-    found = tx.execute(select(row.article_id, row.known).where(row.article_id.in_(set(article_ids))))
+    wanted = bindparam(None, sorted(set(article_ids)), type_=ARRAY(Text), unique=True)
+    found = tx.execute(select(row.article_id, row.known).where(row.article_id == func.any(wanted)))
     return {article_id: msgspec.convert(known, Known) for article_id, known in found}
 
 
@@ -190,18 +191,16 @@ def remember(
     upsert(
         tx,
         KnownRow,
-        [{"article_id": k.article_id, "known": msgspec.to_builtins(k)} for k in known],
+        [{"article_id": k.article_id, "known": k} for k in known],
     )
-    row = FeedRow
-    for state in states:
+    states = list(states)
+    if states:
+        row, new = FeedRow, rows(_STATE, [_standing(state) for state in states])
         tx.execute(
             update(row)
-            .where(row.feed_id == state.feed_id)
+            .where(row.feed_id == new.c.feed_id)
             .values(
-                state=msgspec.to_builtins(state),
-                next_poll_at=state.next_poll_at,
-                leased_by=None,
-                leased_until=None,
+                state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None
             )
         )
     written = [
@@ -221,6 +220,14 @@ def remember(
     ]
     if written:
         tx.execute(insert_rows(PollRow, written))
+
+
+_STATE = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]
+
+
+def _standing(state: FeedState) -> dict[str, object]:
+    """The columns of a feed's row that follow from its state."""
+    return {"feed_id": state.feed_id, "state": state, "next_poll_at": state.next_poll_at}
 
 
 def _free() -> ColumnElement[bool]:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +32,7 @@ from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
+from pipeline.feeds.seen import seen_now, stands_apart
 from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect
@@ -71,7 +73,6 @@ class Poller:
     ) -> None:
         self._engine, self._broker, self._topic, self._feeds = engine, broker, topic, feeds
         self._limits, self._bounds, self._batch = limits, bounds, batch
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._detector = Detector({f.language for f in feeds})
 
     @cached_property
@@ -111,21 +112,23 @@ class Poller:
 
         Raises UnavailableError; then nothing is remembered.
         """
+        # An owner a batch: of two at once, one that fails gives back its own feeds alone.
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         try:
             with self._engine.begin() as tx:
-                claimed = memory.claim(tx, self._owner, self._batch, LEASE, only)
+                claimed = memory.claim(tx, owner, self._batch, LEASE, only)
             try:
-                return self._poll(claimed)
+                return self._poll(owner, claimed)
             except BaseException:
                 with self._engine.begin() as tx:
-                    memory.give_back(tx, self._owner)
+                    memory.give_back(tx, owner)
                 raise
         except DBAPIError as error:
             raise unavailable(error) from error
         except KafkaError as error:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
 
-    def _poll(self, claimed: Sequence[tuple[Feed, FeedState]]) -> list[Poll]:
+    def _poll(self, owner: str, claimed: Sequence[tuple[Feed, FeedState]]) -> list[Poll]:
         if not claimed:
             return []
         producer = self._producer  # first: without a broker there is no use in asking anybody
@@ -136,7 +139,7 @@ class Poller:
         read = [self._read(*pair, got, now) for pair, got in zip(claimed, fetched, strict=True)]
         with self._engine.begin() as tx:
             memory.serialise_publishing(tx)
-            held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
+            held = memory.still_held(tx, owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
             known = memory.load_known(
                 tx, [e.article.article_id for r in read for e in r.entries if isinstance(e, Candidate)]
@@ -149,7 +152,9 @@ class Poller:
                 decisions.append(decision)
             publish(producer, [r for d in decisions for r in self._records(d)])
             states = [
-                next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
+                next_state(
+                    r.state, _taught(r, d), r.parsed, d, now=now, bounds=self._bounds, our_outage=outage
+                )
                 for r, d in zip(read, decisions, strict=True)
             ]
             polls = [_account(r, d, s, now) for r, d, s in zip(read, decisions, states, strict=True)]
@@ -164,7 +169,10 @@ class Poller:
     def _read(self, feed: Feed, state: FeedState, fetched: Fetched, now: datetime) -> _Read:
         if fetched.kind != "ok":
             return _Read(feed, state, fetched, None, ())
-        parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        document = partial(parse, fetched.body, url=fetched.url, content_type=fetched.content_type)
+        parsed = document(seen=state.conditions(now).entries)
+        if not stands_apart(feed, parsed):
+            parsed = document()
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
 
     def _records(self, decision: Decision) -> Iterator[OutRecord]:
@@ -174,6 +182,14 @@ class Poller:
             number = numbers[article.article_id]
             event_id = f"{article.article_id}:{number}:{article.revision}:{article.feed.id}"
             yield record(self._topic, article, time=article.observed_at, version=number, event_id=event_id)
+
+
+def _taught(read: _Read, decision: Decision) -> Fetched:
+    """The fetch with validators that know the entries of its document."""
+    if read.parsed is None or read.parsed.problem is not None:
+        return read.fetched
+    entries = seen_now(read.feed, read.parsed, decision)
+    return replace(read.fetched, validators=replace(read.fetched.validators, entries=entries))
 
 
 def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -> Poll:
@@ -194,7 +210,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         articles=counts["article"],
         revisions=counts["revision"],
         sightings=counts["sighting"],
-        unchanged=counts["unchanged"],
+        unchanged=counts["unchanged"] + (len(read.parsed.seen) if read.parsed else 0),
         rejects=tuple(rejects),
     )
 
