@@ -32,6 +32,7 @@ from pipeline.bus.connection import Broker
 from pipeline.feeds.address import host_of
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
+from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.settings import Settings
 from pipeline.stack import Supervisor
@@ -122,7 +123,7 @@ class Ours:
             connect(database),
             Broker(kafka),
             topics()[ARTICLES],
-            [feed(number, url) for number, url in enumerate(urls)],
+            Registry.of(feed(number, url) for number, url in enumerate(urls)),
             limits=Limits(user_agent="racewire-bench", host_concurrency=WORKERS),
             bounds=Bounds(floor=timedelta(0), start=timedelta(0), ceiling=timedelta(0)),
             batch=default.poll_batch,

@@ -23,6 +23,7 @@ from pipeline.bus.consumer import ConsumerLoop
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.parse import parse
+from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.stack import Supervisor
 from pipeline.store.database import connect, migrate
@@ -73,7 +74,7 @@ def run(server: FeedServer, bodies: list[bytes], database: str, broker: Broker, 
         engine,
         broker,
         known[ARTICLES],
-        feeds,
+        Registry.of(feeds),
         limits=Limits(user_agent="racewire-bench"),
         bounds=Bounds(floor=hour, start=hour, ceiling=hour),
         batch=20,

@@ -9,25 +9,26 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from pipeline.store.feeds import Poll
 from pipeline.workers import poller
+from pipeline.workers.poller import Poller
 
 
 @task(name="poll-batch", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
-def poll_batch(only: list[str] | None) -> list[Poll]:
+def poll_batch(one: Poller, only: list[str] | None) -> list[Poll]:
     """Lease one batch of feeds and poll it."""
-    with poller.from_settings() as one:
-        return one.poll_batch(only)
+    return one.poll_batch(only)
 
 
 @flow(name="poll", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # their variance
 def poll(feeds: list[str] | None = None) -> dict[str, int]:
     """Poll the feeds that are due, or `feeds` whether due or not."""
     with poller.from_settings() as one:
-        batches = one.batches(feeds)
-    futures = [poll_batch.submit(batch) for batch in batches]
-    wait(futures)
+        # Quoted: Prefect else looks for futures in whatever a task is given.
+        futures = [poll_batch.submit(quote(one), batch) for batch in one.batches(feeds)]
+        wait(futures)
     polls = [p for future in futures for p in future.result()]
     create_table_artifact(
         key="polls",

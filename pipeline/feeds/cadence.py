@@ -7,6 +7,7 @@ not kept.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from math import ceil
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,11 +18,15 @@ from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hint
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """How often a feed is polled: never sooner than `floor`, never later than `ceiling`, `start` at first."""
+    """How often a feed is polled: never sooner than `floor`, never later than `ceiling`, `start` at first.
+
+    What is due is looked for `every` so often.
+    """
 
     floor: timedelta = timedelta(minutes=5)
     start: timedelta = timedelta(minutes=30)
     ceiling: timedelta = timedelta(hours=12)
+    every: timedelta = timedelta(minutes=1)
 
 
 # A server may ask for patience, but one bad header must not park a feed for good.
@@ -36,6 +41,9 @@ _NEWS_A_POLL = 0.5
 
 _BLOCKED = frozenset({"http-401", "http-403", "http-451", "challenge"})
 _NOT_A_FEED = frozenset({"html", "not-a-feed", "empty-body", "sitemap-index", "sitemap-without-news"})
+
+# So many feeds are no crowd, and are all polled in the first round.
+AT_ONCE = 300
 
 _GAP = "its oldest entry is newer than all seen before: entries may have been lost in between"
 
@@ -149,6 +157,15 @@ def _interval(state: FeedState, news: bool, now: datetime, bounds: Bounds) -> ti
         # A document that holds three hours is gone in three: twice in its span, so that none is missed.
         learned = min(learned, (now - state.oldest_at) / 2)
     return max(bounds.floor, min(learned, bounds.ceiling))
+
+
+def a_round(registered: int, bounds: Bounds) -> int:
+    """How many feeds are polled in one round at most.
+
+    After an install or an outage everything is due: a large registry is then spread over the shortest
+    interval, of which each round has its share. Never fewer than feeds can come due in a round.
+    """
+    return max(AT_ONCE, ceil(registered * min(1.0, bounds.every / bounds.floor))) if bounds.floor else registered
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:

@@ -88,14 +88,8 @@ def fetch_all(targets: Sequence[tuple[Feed, Validators]], limits: Limits) -> lis
 
 async def _fetch(feed: Feed, validators: Validators, limits: Limits) -> Fetched:
     try:
-        async with (
-            asyncio.timeout(limits.total),
-            # A pool a feed: a connection that one feed may have must not be found by another.
-            httpcore.AsyncConnectionPool(
-                ssl_context=_ssl_context(), network_backend=GuardedBackend(feed.allow_hosts)
-            ) as pool,
-        ):
-            return await _follow(pool, feed, validators, limits)
+        async with asyncio.timeout(limits.total):
+            return await _follow(feed, validators, limits)
     except TimeoutError:
         reason, detail = "timeout", f"no complete answer within {limits.total:g} s"
     except httpcore.TimeoutException as error:
@@ -112,17 +106,24 @@ async def _fetch(feed: Feed, validators: Validators, limits: Limits) -> Fetched:
     return Fetched(kind="failed", url=feed.url, reason=reason, detail=detail)
 
 
-async def _follow(
-    pool: httpcore.AsyncConnectionPool, feed: Feed, validators: Validators, limits: Limits
-) -> Fetched:
+async def _follow(feed: Feed, validators: Validators, limits: Limits) -> Fetched:
     """Request a feed and follow its redirects to an outcome."""
     url = feed.url
     for _ in range(limits.redirects + 1):
         url = absolute(url)._replace(fragment="").geturl()
         timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read}
-        async with pool.stream(
-            "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
-        ) as response:
+        async with (
+            # A connection a request: feeds are asked minutes apart, and one that a feed may have must not be
+            # found by another.
+            httpcore.AsyncHTTPConnection(
+                origin=httpcore.URL(url).origin,
+                ssl_context=_ssl_context(),
+                network_backend=GuardedBackend(feed.allow_hosts),
+            ) as connection,
+            connection.stream(
+                "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
+            ) as response,
+        ):
             headers = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
             }

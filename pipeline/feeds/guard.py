@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 import httpcore
 
+from pipeline.feeds.streams import Streams
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -25,7 +27,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, allow_hosts: frozenset[str]) -> None:
         self._allow_hosts = allow_hosts
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = Streams()
 
     async def connect_tcp(
         self,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, case, cast, func, literal, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, case, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState, Known
 from pipeline.store.database import insert_rows, rows, table_of, upsert
-from pipeline.store.models import FeedRow, KnownRow, PollRow
+from pipeline.store.models import FeedRow, KnownRow, PollRow, RegistryRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -74,8 +74,16 @@ _RENAME = (
 )
 
 
-def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
-    """Bring the table to the registry: new feeds are due at once, feeds taken out are marked as removed."""
+def is_at(tx: Connection, digest: str) -> bool:
+    """Whether the table is at the registry of that digest."""
+    return tx.scalar(select(RegistryRow.digest)) == digest
+
+
+def sync_registry(tx: Connection, feeds: Sequence[Feed], digest: str) -> None:
+    """Bring the table to the registry of that digest: new feeds are due at once, feeds taken out are marked
+    as removed.
+    """
+    upsert(tx, RegistryRow, [{"id": 1, "digest": digest}])
     if feeds:
         statement = insert_rows(
             FeedRow,
@@ -106,6 +114,24 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
     row = FeedRow
     gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
     tx.execute(update(row).where(gone).values(removed_at=func.now()))
+
+
+def registered(tx: Connection) -> int:
+    """How many feeds the registry has."""
+    return tx.scalar(select(func.count()).where(FeedRow.removed_at.is_(None))) or 0
+
+
+def languages(tx: Connection) -> set[str]:
+    """The languages of the registry's feeds."""
+    language = FeedRow.feed["language"].astext
+    return set(tx.scalars(select(language).where(FeedRow.removed_at.is_(None)).distinct()))
+
+
+def unregistered(tx: Connection, feed_ids: Iterable[str]) -> list[str]:
+    """Those of `feed_ids` that the registry does not have."""
+    wanted = set(feed_ids)
+    found = select(FeedRow.feed_id).where(FeedRow.removed_at.is_(None), FeedRow.feed_id.in_(wanted))
+    return sorted(wanted.difference(tx.scalars(found)))
 
 
 def count_due(tx: Connection) -> int:
@@ -160,13 +186,13 @@ def still_held(tx: Connection, owner: str, feed_ids: Sequence[str]) -> set[str]:
     return set(tx.scalars(held.order_by(row.feed_id).with_for_update()))
 
 
-def hold_host(tx: Connection, url: str, until: datetime) -> None:
-    """Poll no feed of the host of `url` before `until`."""
+def hold_host(tx: Connection, host: str, until: datetime) -> None:
+    """Poll no feed of `host` before `until`."""
     row = FeedRow
     moment = {"next_poll_at": msgspec.to_builtins(until)}
     tx.execute(
         update(row)
-        .where(_host(_address(row)) == _host(literal(url)), row.next_poll_at < until)
+        .where(row.host == host, row.next_poll_at < until)
         .values(next_poll_at=until, state=row.state.op("||")(cast(moment, JSONB)))
     )
 
@@ -179,7 +205,7 @@ def give_back(tx: Connection, owner: str) -> None:
 def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     """What is remembered of these articles."""
     row = KnownRow
-    wanted = bindparam(None, sorted(set(article_ids)), type_=ARRAY(Text), unique=True)
+    wanted = bindparam(None, sorted(set(article_ids)), type_=ARRAY(Text))
     found = tx.execute(select(row.article_id, row.known).where(row.article_id == func.any(wanted)))
     return {article_id: msgspec.convert(known, Known) for article_id, known in found}
 
@@ -195,7 +221,9 @@ def remember(
     )
     states = list(states)
     if states:
-        row, new = FeedRow, rows(_STATE, [_standing(state) for state in states])
+        columns = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]
+        values = [{"feed_id": s.feed_id, "state": s, "next_poll_at": s.next_poll_at} for s in states]
+        row, new = FeedRow, rows(columns, values)
         tx.execute(
             update(row)
             .where(row.feed_id == new.c.feed_id)
@@ -222,31 +250,11 @@ def remember(
         tx.execute(insert_rows(PollRow, written))
 
 
-_STATE = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]
-
-
-def _standing(state: FeedState) -> dict[str, object]:
-    """The columns of a feed's row that follow from its state."""
-    return {"feed_id": state.feed_id, "state": state, "next_poll_at": state.next_poll_at}
-
-
 def _free() -> ColumnElement[bool]:
     other = aliased(FeedRow)
-    busy = select(_host(_address(other))).where(other.leased_until >= func.clock_timestamp())
-    return FeedRow.removed_at.is_(None) & _host(_address(FeedRow)).not_in(busy)
+    busy = select(other.host).where(other.leased_until >= func.clock_timestamp())
+    return FeedRow.removed_at.is_(None) & FeedRow.host.not_in(busy)
 
 
 def _due() -> ColumnElement[bool]:
     return _free() & (FeedRow.next_poll_at <= func.clock_timestamp())
-
-
-def _address(row: type[FeedRow]) -> ColumnElement[str]:
-    """Where a feed is asked for."""
-    url: ColumnElement[str] = row.feed["url"].astext
-    return url
-
-
-def _host(url: ColumnElement[str]) -> ColumnElement[str]:
-    """The host of an address, as `pipeline.feeds.address.host_of`, and never NULL."""
-    host = func.substring(url, r"^https?://(\[[^\]/]*\]|[^/:?#]*)")
-    return func.lower(func.coalesce(host, url))

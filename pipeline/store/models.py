@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -35,6 +46,26 @@ class FeedRow(Base):
     removed_at: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
+    # As `pipeline.feeds.address.host_of`: what has no host is a host of its own.
+    host: Mapped[str | None] = mapped_column(
+        Computed(
+            r"lower(coalesce(btrim(substring(feed->>'url' from '^https?://(\[[^\]/]*\]|[^/:?#]*)'), '[]'),"
+            r" feed->>'url'))",
+            persisted=True,
+        ),
+        index=True,
+    )
+    __table_args__ = (
+        Index("feeds_leased", "leased_until", postgresql_where=text("leased_until IS NOT NULL")),
+    )
+
+
+class RegistryRow(Base):
+    """Which registry `feeds` was last brought to: the one row's digest."""
+
+    __tablename__ = "registry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
 
 
 class KnownRow(Base):

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,19 +20,20 @@ from typing import Any
 
 from kafka.errors import KafkaError
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
-from pipeline.bus.publish import publish
-from pipeline.feeds import registry
-from pipeline.feeds.cadence import Bounds, is_our_outage, next_state, patience
+from pipeline.bus.publish import PublishError, publish
+from pipeline.feeds.address import host_of
+from pipeline.feeds.cadence import Bounds, a_round, is_our_outage, next_state, patience
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.parse import parse
+from pipeline.feeds.registry import DEFAULT, Registry, renamed
 from pipeline.feeds.seen import seen_now, stands_apart
 from pipeline.feeds.values import Candidate, Decision, Feed, FeedState, Fetched, Known, ParsedFeed, Reject
 from pipeline.store import feeds as memory
@@ -58,31 +60,45 @@ class _Read:
 
 
 class Poller:
-    """Polls feeds of one registry into one topic. Use as made by `from_settings`."""
+    """Polls feeds of one registry into one topic, also in several threads. Use as made by `from_settings`."""
 
     def __init__(
         self,
         engine: Engine,
         broker: Broker,
         topic: Topic,
-        feeds: Sequence[Feed],
+        registry: Registry,
         *,
         limits: Limits,
         bounds: Bounds,
         batch: int,
     ) -> None:
-        self._engine, self._broker, self._topic, self._feeds = engine, broker, topic, feeds
+        self._engine, self._broker, self._topic, self._registry = engine, broker, topic, registry
         self._limits, self._bounds, self._batch = limits, bounds, batch
-        self._detector = Detector({f.language for f in feeds})
+        self._producer: Any = None
+        self._lock = threading.Lock()
 
     @cached_property
-    def _producer(self) -> Any:
-        return self._broker.producer("poll")
+    def _detector(self) -> Detector:
+        with self._engine.connect() as tx:
+            return Detector(memory.languages(tx))
+
+    def _connected(self) -> Any:
+        """The producer; after a failure another one, since what the old one holds may still go out."""
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._broker.producer("poll")
+            return self._producer
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=5)
 
     def close(self) -> None:
         """Let the connections go."""
-        if "_producer" in self.__dict__:
-            self._producer.close(timeout=5)
+        self._disconnect()
         self._engine.dispose()
 
     def batches(self, only: Sequence[str] | None = None) -> list[list[str] | None]:
@@ -91,21 +107,26 @@ class Poller:
         Brings the store's feeds to the registry first. Raises UnavailableError, or ValueError for an id that
         the registry does not have.
         """
-        unknown = sorted(set(only or ()) - {f.id for f in self._feeds})
-        if unknown:
-            raise ValueError(f"no such feed: {', '.join(unknown)}; `racewire feeds list` shows them all")
         try:
             with self._engine.begin() as tx:
-                for old, new in registry.renamed(self._feeds, memory.stored(tx)).items():
-                    memory.rename(tx, old, new)
-                    log.info("%s is called %s now", old, new)
-                memory.sync_registry(tx, self._feeds)
-                due = memory.count_due(tx)
+                if not memory.is_at(tx, self._registry.digest):
+                    self._synchronise(tx)
+                unknown = memory.unregistered(tx, only or ())
+                due = min(memory.count_due(tx), a_round(memory.registered(tx), self._bounds))
         except DBAPIError as error:
             raise unavailable(error) from error
+        if unknown:
+            raise ValueError(f"no such feed: {', '.join(unknown)}; `racewire feeds list` shows them all")
         if only is None:
             return [None] * -(-due // self._batch)
         return [list(only[i : i + self._batch]) for i in range(0, len(only), self._batch)]
+
+    def _synchronise(self, tx: Connection) -> None:
+        feeds = self._registry.read()
+        for old, new in renamed(feeds, memory.stored(tx)).items():
+            memory.rename(tx, old, new)
+            log.info("%s is called %s now", old, new)
+        memory.sync_registry(tx, feeds, self._registry.digest)
 
     def poll_batch(self, only: Sequence[str] | None = None) -> list[Poll]:
         """Poll up to a batch of due feeds, or `only` these.
@@ -125,13 +146,16 @@ class Poller:
                 raise
         except DBAPIError as error:
             raise unavailable(error) from error
+        except PublishError:
+            self._disconnect()
+            raise
         except KafkaError as error:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
 
     def _poll(self, owner: str, claimed: Sequence[tuple[Feed, FeedState]]) -> list[Poll]:
         if not claimed:
             return []
-        producer = self._producer  # first: without a broker there is no use in asking anybody
+        producer = self._connected()  # first: without a broker there is no use in asking anybody
         asked = datetime.now(UTC)
         fetched = fetch_all([(feed, state.conditions(asked)) for feed, state in claimed], self._limits)
         now = datetime.now(UTC)
@@ -161,7 +185,7 @@ class Poller:
             memory.remember(tx, learned.values(), states, polls)
             for r in read:
                 if r.fetched.holds_host and (wait := patience(r.fetched)):
-                    memory.hold_host(tx, r.fetched.url, now + wait)
+                    memory.hold_host(tx, host_of(r.fetched.url), now + wait)
         for p in polls:
             log.info("%s: %s%s", p.feed_id, p.fetch, f" ({p.detail})" if p.detail else "")
         return polls
@@ -218,7 +242,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
 def registry_path(settings: configuration.Settings) -> Path:
     """The registry in use: the one set, or the operator's own in the data folder, or the one packaged."""
     own = settings.home / "feeds.yaml"
-    return settings.feeds_file or (own if own.exists() else registry.DEFAULT)
+    return settings.feeds_file or (own if own.exists() else DEFAULT)
 
 
 def limits(settings: configuration.Settings) -> Limits:
@@ -241,9 +265,14 @@ def from_settings() -> Iterator[Poller]:
         connect(servers.database_url.get_secret_value()),
         servers.broker,
         topics(settings.topic_prefix)[ARTICLES],
-        registry.load(registry_path(settings)),
+        Registry.at(registry_path(settings)),
         limits=limits(settings),
-        bounds=Bounds(floor=shortest, start=max(shortest, min(Bounds().start, longest)), ceiling=longest),
+        bounds=Bounds(
+            floor=shortest,
+            start=max(shortest, min(Bounds().start, longest)),
+            ceiling=longest,
+            every=timedelta(seconds=settings.poll_every),
+        ),
         batch=settings.poll_batch,
     )
     try:

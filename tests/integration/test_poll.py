@@ -17,6 +17,7 @@ from pipeline.bus.consumer import ConsumerLoop
 from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.fetch import Limits
+from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.store import feeds as memory
 from pipeline.store import queries
@@ -58,7 +59,7 @@ def poller(world: World, feeds: list[Feed], broker: Broker | None = None, batch:
         connect(world.servers.database_url.get_secret_value()),
         broker or world.broker,
         world.topics[ARTICLES],
-        feeds,
+        Registry.of(feeds),
         limits=Limits(user_agent="racewire-test"),
         bounds=Bounds(floor=HOUR, start=HOUR, ceiling=HOUR),
         batch=batch,
@@ -195,7 +196,7 @@ def test_a_host_is_in_one_polls_hands_at_a_time(world: World, server: FeedServer
     here = [feed(server, f"here-{n}", f"/{n}") for n in range(3)]
     there = replace(here[0], id="there", url="http://LOCALHOST:1/feed")
     with world.engine.begin() as tx:
-        memory.sync_registry(tx, [*here, there])
+        memory.sync_registry(tx, [*here, there], "any")
     with world.engine.begin() as first, ThreadPoolExecutor(1) as threads:
         assert [f.id for f, _ in memory.claim(first, "a", 1, HOUR)] == ["here-0"]
 
