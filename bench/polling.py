@@ -1,4 +1,4 @@
-"""How fast feeds are polled, beside what else there is: the bare HTTP client, plain feedparser, lemon24/reader.
+"""How fast feeds are polled, beside the bare HTTP client, plain feedparser and lemon24/reader.
 
     python -m bench.polling [--feeds 400] [--rounds 20]    # the comparison, then memory over rounds
     python -m bench.polling --registered 5000              # what the registry costs when it is large
@@ -16,15 +16,16 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import feedparser
 import httpcore
+from sqlalchemy import text
 
 from bench.press import ENTRIES, Press, serving
 from pipeline.bus.admin import ensure_topics
@@ -36,11 +37,14 @@ from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.settings import Settings
 from pipeline.stack import Supervisor
+from pipeline.store import feeds as memory
 from pipeline.store.database import connect, migrate
+from pipeline.store.feeds import Poll
 from pipeline.workers.poller import Poller, totals
 from schemas.topics import ARTICLES, topics
 
 WORKERS = 16  # as lemon24/reader's guide has it; for everyone
+SAMPLE = 10  # plain feedparser is slow and steady: a tenth of the feeds tells
 # name, entries by which the feeds move on, whether the server gives validators
 SCENARIOS = (
     ("all new", ENTRIES, True),
@@ -86,7 +90,7 @@ class Feedparser:
     """Parses what `Bare` fetched: what feedparser as it comes takes, without fetching or storing."""
 
     def __init__(self, urls: list[str]) -> None:
-        self._urls = urls
+        self._urls = urls[::SAMPLE]
 
     def prepare(self) -> None:
         self._client = Bare(self._urls)
@@ -130,11 +134,13 @@ class Ours:
         )
 
     def poll(self) -> int:
+        self._entries += totals(self.poll_all())["articles"]
+        return self._entries
+
+    def poll_all(self) -> list[Poll]:
         with ThreadPoolExecutor(2) as threads:
             batches = self._poller.batches()
-            polls = [p for found in threads.map(self._poller.poll_batch, batches) for p in found]
-        self._entries += totals(polls)["articles"]
-        return self._entries
+            return [p for found in threads.map(self._poller.poll_batch, batches) for p in found]
 
 
 def feed(number: int, url: str) -> Feed:
@@ -200,6 +206,7 @@ def compare(press: Press, feeds: int, repeat: int, database: str, kafka: str, fo
             press.publish(feeds, first, validators=validators)
             for name, contender in contenders.items():
                 took, entries, _ = contender.poll()
+                took *= SAMPLE if name == "feedparser" else 1
                 best[name] = min(best[name], took)
                 # Issues begin at ENTRIES: every entry that ever was, once.
                 if name in ("reader", "ours") and entries != feeds * first:
@@ -213,8 +220,63 @@ def compare(press: Press, feeds: int, repeat: int, database: str, kafka: str, fo
     return right
 
 
+def watch_memory(press: Press, feeds: int, rounds: int, database: str, kafka: str) -> None:
+    """Print how much memory our process has after each round of one new entry in each feed."""
+    ours = Apart(Ours, [press.url(number) for number in range(feeds)], database, kafka)
+    sizes = []
+    for number in range(rounds):
+        press.publish(feeds, 1_000 + number)
+        sizes.append(ours.poll()[2])
+    ours.close()
+    print(f"memory after each of {rounds} rounds with one new entry in each feed, MB:")
+    print(" ".join(f"{size:.0f}" for size in sizes))
+
+
+class Timed:
+    """Adds up the time of what is called through it, in all threads."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return timed
+
+
+def large_registry(press: Press, feeds: int, database: str, kafka: str) -> None:
+    """Print what share of a round it takes to choose what is due and to write what became of it."""
+    press.publish(feeds, 0, entries=1)
+    ours = Ours([press.url(number) for number in range(feeds)], database, kafka)
+    spent, engine = Timed(), connect(database)
+    for name in CHOOSING:
+        setattr(memory, name, spent(getattr(memory, name)))
+    later = text("UPDATE feeds SET next_poll_at = now() + '1 h' WHERE hashtext(feed_id) % 100 <> 0")
+    for name, statement in (("all new", None), ("all due, 304", None), ("1 % due, 304", later)):
+        if statement is not None:
+            with engine.begin() as tx:
+                tx.execute(statement)
+        spent.seconds = 0.0
+        started = time.perf_counter()
+        polled = ours.poll_all()
+        took = time.perf_counter() - started
+        print(
+            f"{feeds} registered, {name}: {len(polled)} polled in {took:.2f} s ({len(polled) / took:.0f}/s); "
+            f"choosing and writing {spent.seconds:.3f} s = {spent.seconds / took:.1%}"
+        )
+
+
+# What of the store chooses feeds and writes where they stand.
+CHOOSING = ("is_at", "unregistered", "registered", "count_due", "claim", "still_held", "remember")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feeds", type=int, default=400)
     parser.add_argument("--repeat", type=int, default=3, help="polls of each scenario; the best counts")
     parser.add_argument("--rounds", type=int, default=20, help="polls over which memory is watched")
@@ -226,9 +288,12 @@ def main() -> int:
         found = stack.enter_context(Supervisor(Path(folder), on_progress=lambda *_: None).running())
         migrate(connect(found.database_url))
         ensure_topics(Broker(found.kafka_bootstrap), topics().values())
-        right = compare(
-            press, options.feeds, options.repeat, found.database_url, found.kafka_bootstrap, folder
-        )
+        servers = found.database_url, found.kafka_bootstrap
+        if options.registered:
+            large_registry(press, options.registered, *servers)
+            return 0
+        right = compare(press, options.feeds, options.repeat, *servers, folder)
+        watch_memory(press, options.feeds, options.rounds, *servers)
         return int(not right)
 
 

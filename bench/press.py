@@ -16,18 +16,19 @@ from urllib.request import urlopen
 
 ENTRIES, SIZE = 30, 4_000
 HOSTS = 200  # addresses of this machine's own, 127.0.1.1 and on: feeds have hosts of their own
-_WORDS = (
+_PROSE = (
     "the startup said its new model answers faster than rivals while prices for developers fall in Europe "
     "and Asia where chips are scarce and regulators look at who trains on what data this spring again"
-).split()
+)
 _PARAGRAPH = '<p>{} <a href="https://elsewhere.example/?a={}&amp;b=2">more</a> &amp; so on.</p>\n'
 
 
 @cache
 def _text() -> str:
     """Some 200 kB of paragraphs of which each entry has another part."""
+    prose = _PROSE.split()
     digests = (hashlib.sha256(b"%d" % number).digest() for number in range(400))
-    words = (" ".join(_WORDS[byte % len(_WORDS)] for byte in chain(digest, digest)) for digest in digests)
+    words = (" ".join(prose[byte % len(prose)] for byte in chain(digest, digest)) for digest in digests)
     return "".join(_PARAGRAPH.format(line, number) for number, line in enumerate(words))
 
 

@@ -9,7 +9,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import quote
 
 from pipeline.store.feeds import Poll
 from pipeline.workers import poller
@@ -26,8 +25,7 @@ def poll_batch(one: Poller, only: list[str] | None) -> list[Poll]:
 def poll(feeds: list[str] | None = None) -> dict[str, int]:
     """Poll the feeds that are due, or `feeds` whether due or not."""
     with poller.from_settings() as one:
-        # Quoted: Prefect else looks for futures in whatever a task is given.
-        futures = [poll_batch.submit(quote(one), batch) for batch in one.batches(feeds)]
+        futures = [poll_batch.submit(one, batch) for batch in one.batches(feeds)]
         wait(futures)
     polls = [p for future in futures for p in future.result()]
     create_table_artifact(

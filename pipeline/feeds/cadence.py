@@ -165,7 +165,8 @@ def a_round(registered: int, bounds: Bounds) -> int:
     After an install or an outage everything is due: a large registry is then spread over the shortest
     interval, of which each round has its share. Never fewer than feeds can come due in a round.
     """
-    return max(AT_ONCE, ceil(registered * min(1.0, bounds.every / bounds.floor))) if bounds.floor else registered
+    share = 1.0 if bounds.every >= bounds.floor else bounds.every / bounds.floor
+    return max(AT_ONCE, ceil(registered * share))
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:

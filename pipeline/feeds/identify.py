@@ -158,17 +158,6 @@ _VOLATILE = re.compile(
 )
 
 
-# A number with something of the above beside it, at most a space apart: few texts have one, and to look for
-# numbers first takes a fifth of the time. `clean` text has no more than a space, or two where paragraphs part.
-_NEAR = re.compile(
-    rf"\d(?:(?<=[{_ENDS}]\d)|(?<=[{_ENDS}]\s\d)|(?<=[{_ENDS}]\s\s\d)"
-    r"|(?<=vor\s\d)|(?<=y\sa\s\d)|(?<=hace\s\d)|(?<=vor\s\s\d)|(?<=y\sa\s\s\d)|(?<=hace\s\s\d)"
-    rf"|[\d.,]*\s*{_COUNTED}\b|[\d.,]*\s*(?:条|條|次|件)?{_COUNTED_CJK}"
-    r"|\d*\s*(?:second|minute|hour|day|week)s?\s+ago|\d*\s*[秒分小時天日초시일])",
-    re.IGNORECASE,
-)
-
-
 def _normal(value: str) -> str:
     """A text reduced to what must change for it to count as another revision."""
     value = unicodedata.normalize("NFKC", _VOLATILE.sub(" ", value)).casefold()

@@ -22,10 +22,6 @@ from pipeline.feeds.values import Feed
 DEFAULT = Path(__file__).with_name("feeds.yaml")
 
 
-# libyaml's, where PyYAML was built with it: nine times as fast.
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 class RegistryError(ValueError):
     """A registry that cannot be used. The message has a line for each mistake: `file:line: what is wrong`."""
 
@@ -57,7 +53,7 @@ class Registry:
 def load(path: Path = DEFAULT) -> tuple[Feed, ...]:
     """The feeds of a registry in its order. Raises `RegistryError` with every mistake that is in it."""
     try:
-        document = yaml.compose(path.read_text("utf-8"), Loader=_Loader)
+        document = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise RegistryError(f"{path}: the feed registry cannot be read: {error}") from error
     except yaml.YAMLError as error:

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Connection, Text, bindparam, case, cast, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
@@ -227,9 +239,7 @@ def remember(
         tx.execute(
             update(row)
             .where(row.feed_id == new.c.feed_id)
-            .values(
-                state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None
-            )
+            .values(state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None)
         )
     written = [
         {

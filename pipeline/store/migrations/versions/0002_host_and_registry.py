@@ -17,8 +17,8 @@ def upgrade() -> None:
             sa.Text(),
             # As `pipeline.feeds.address.host_of`: what has no host is a host of its own.
             sa.Computed(
-                r"lower(coalesce(btrim(substring(feed->>'url' from '^https?://(\[[^\]/]*\]|[^/:?#]*)'), '[]'),"
-                r" feed->>'url'))",
+                r"lower(coalesce(btrim(substring(feed->>'url'"
+                r" from '^https?://(\[[^\]/]*\]|[^/:?#]*)'), '[]'), feed->>'url'))",
                 persisted=True,
             ),
         ),
