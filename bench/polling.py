@@ -282,6 +282,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="polls over which memory is watched")
     parser.add_argument("--registered", type=int, default=0, help="measure a registry of so many feeds")
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a poll takes its time
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         press = stack.enter_context(serving())
