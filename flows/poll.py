@@ -12,20 +12,19 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline.store.feeds import Poll
 from pipeline.workers import poller
-from pipeline.workers.poller import Poller
-
-
-@task(name="poll-batch", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
-def poll_batch(one: Poller, only: list[str] | None) -> list[Poll]:
-    """Lease one batch of feeds and poll it."""
-    return one.poll_batch(only)
 
 
 @flow(name="poll", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # their variance
 def poll(feeds: list[str] | None = None) -> dict[str, int]:
     """Poll the feeds that are due, or `feeds` whether due or not."""
     with poller.from_settings() as one:
-        futures = [poll_batch.submit(one, batch) for batch in one.batches(feeds)]
+
+        @task(name="poll-batch", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
+        def poll_batch(only: list[str] | None) -> list[Poll]:
+            """Lease one batch of feeds and poll it."""
+            return one.poll_batch(only)
+
+        futures = [poll_batch.submit(batch) for batch in one.batches(feeds)]
         wait(futures)
     polls = [p for future in futures for p in future.result()]
     create_table_artifact(
