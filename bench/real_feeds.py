@@ -24,11 +24,13 @@ from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.decide import Horizon
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.parse import parse
+from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.stack import Supervisor
 from pipeline.store.database import connect, migrate
 from pipeline.workers import classifier
-from pipeline.workers.poller import Poller, totals
+from pipeline.workers.poller import Poller
+from pipeline.workers.summary import totals
 from schemas.topics import ARTICLES, topics
 from tests.feedserver import FeedServer
 
@@ -74,7 +76,7 @@ def run(server: FeedServer, bodies: list[bytes], database: str, broker: Broker, 
         engine,
         broker,
         known,
-        feeds,
+        Registry.of(feeds),
         limits=Limits(user_agent="racewire-bench"),
         bounds=Bounds(floor=hour, start=hour, ceiling=hour),
         batch=20,

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     feed_interval_max: float = Field(default=21_600, ge=1, description="longest time between polls of a feed")
     host_interval: float = Field(default=1, ge=0, le=10, description="shortest time between polls of a host")
     host_concurrency: int = Field(default=2, ge=1, description="feeds fetched at once from one host")
-    poll_batch: int = Field(default=20, ge=1, le=200, description="feeds in one Prefect task")
+    poll_batch: int = Field(default=50, ge=1, le=200, description="feeds in one Prefect task")
     batch: int = Field(default=500, ge=1, description="records a worker takes at once")
     first_import_hours: float = Field(
         default=48, ge=0, le=1_000_000, description="what is older at a feed's first import is history"

@@ -11,7 +11,8 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from pipeline.feeds.values import OUTCOME_KINDS, Feed
+from pipeline.feeds.outcomes import OUTCOME_KINDS
+from pipeline.feeds.values import Feed
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,7 +19,7 @@ from pipeline.feeds import registry
 from pipeline.feeds.proxy import place
 from pipeline.settings import Servers, Settings
 from pipeline.store.database import connect, is_current
-from pipeline.workers.poller import registry_path
+from pipeline.workers.polling import registry_path
 from schemas.topics import topics
 
 

@@ -11,7 +11,7 @@ from pipeline.cli.registering import add, export, import_feeds, registered
 from pipeline.feeds.explain import explain
 from pipeline.feeds.health import complaint, in_words, standing
 from pipeline.store import queries
-from pipeline.workers.poller import limits
+from pipeline.workers.polling import limits
 
 
 @click.group()

@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline.cli.common import as_json, fail, plain_errors, print_json, print_table, settings_and_servers
 from pipeline.cli.registering import registered
 from pipeline.feeds.archive import Archive, Item, files
-from pipeline.feeds.values import Reject
+from pipeline.feeds.outcomes import Reject
 from pipeline.store.database import connect
 from pipeline.workers.importer import Importer, Tally
 from schemas.topics import topics

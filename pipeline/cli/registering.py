@@ -16,10 +16,11 @@ from pipeline.feeds.address import BadAddressError, canonical
 from pipeline.feeds.discover import Offer, discover, language_of, spoken
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Reject
 from pipeline.feeds.page import is_teaser
-from pipeline.feeds.values import Candidate, Feed, Reject
+from pipeline.feeds.values import Feed
 from pipeline.settings import Settings
-from pipeline.workers.poller import limits, registry_path
+from pipeline.workers.polling import limits, registry_path
 
 KINDS = click.Choice(["press", "lab", "research", "community"])
 RANKS = click.IntRange(1, 9)

@@ -42,24 +42,25 @@ def up(detach: bool) -> None:
 def poll(feeds: tuple[str, ...], as_json: bool) -> None:
     """Poll the feeds that are due, once, without Prefect."""
     from pipeline.feeds.registry import RegistryError
-    from pipeline.workers import poller
+    from pipeline.workers import polling
+    from pipeline.workers.summary import row, totals
 
     settings_and_servers()
     try:
-        with poller.from_settings() as one:
+        with polling.from_settings() as one:
             polls = [p for batch in one.batches(feeds or None) for p in one.poll_batch(batch)]
     except (RegistryError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    rows = [poller.row(p) for p in polls]
+    rows = [row(p) for p in polls]
     if as_json:
-        print_json({"polls": rows, "totals": poller.totals(polls)})
+        print_json({"polls": rows, "totals": totals(polls)})
         return
     print_table(list(rows[0]) if rows else (), [list(r.values()) for r in rows], "No feed is due.")
     for p in polls:
         if p.change:
             click.echo(f"{p.feed_id} {printable(p.change)}")
     if rows:
-        click.echo(", ".join(f"{n} {name}" for name, n in poller.totals(polls).items()))
+        click.echo(", ".join(f"{n} {name}" for name, n in totals(polls).items()))
 
 
 @click.command()

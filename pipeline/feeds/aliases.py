@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from pipeline.feeds.address import BadAddressError, absolute, canonical, clean
 from pipeline.feeds.identify import article_id
 from pipeline.feeds.markup import tags
-from pipeline.feeds.values import Candidate, Feed, Known, Reject
+from pipeline.feeds.outcomes import Candidate, Known, Reject
+from pipeline.feeds.values import Feed
 
 _BODY = re.compile(r"<body[\s>]", re.IGNORECASE)
 # They show pages of any site, whose host stands in their path.

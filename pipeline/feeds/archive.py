@@ -23,9 +23,10 @@ from pipeline.feeds.dates import published
 from pipeline.feeds.discover import language_of
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Reject
 from pipeline.feeds.parse import parse
 from pipeline.feeds.registry import free_id
-from pipeline.feeds.values import Candidate, Entry, Feed, ParsedFeed, Reject
+from pipeline.feeds.values import Entry, Feed, ParsedFeed
 from schemas.messages import FeedRef, Label
 
 MAX_LINE = 4_000_000  # bytes: ten times the longest article that is taken over

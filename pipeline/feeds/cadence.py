@@ -7,22 +7,28 @@ not kept.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from math import ceil
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.feeds import moves
 from pipeline.feeds.address import host_of
+from pipeline.feeds.outcomes import Decision
 from pipeline.feeds.rhythm import is_silent, learn, until
-from pipeline.feeds.values import Decision, FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
+from pipeline.feeds.values import FeedState, FeedStatus, Fetched, Hints, ParsedFeed, Validators
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """How often a feed is polled: never sooner than `floor`, never later than `ceiling`, `start` at first."""
+    """How often a feed is polled: never sooner than `floor`, never later than `ceiling`, `start` at first.
+
+    What is due is looked for `every` so often.
+    """
 
     floor: timedelta = timedelta(minutes=5)
     start: timedelta = timedelta(minutes=30)
     ceiling: timedelta = timedelta(hours=12)
+    every: timedelta = timedelta(minutes=1)
 
 
 # A server may ask for patience, but one bad header must not park a feed for good.
@@ -37,6 +43,9 @@ _NEWS_A_POLL = 0.5
 
 _BLOCKED = frozenset({"http-401", "http-403", "http-451", "challenge"})
 _NOT_A_FEED = frozenset({"html", "not-a-feed", "empty-body", "sitemap-index", "sitemap-without-news"})
+
+# So many feeds are no crowd, and are all polled in the first round.
+AT_ONCE = 300
 
 _GAP = "its oldest entry is newer than all seen before: entries may have been lost in between"
 
@@ -87,7 +96,7 @@ def next_state(
         missed = _reaches_not_back(state, parsed, decision)
         polled = replace(
             polled,
-            status="ok" if parsed.entries else "empty",
+            status="ok" if parsed.entries or parsed.seen else "empty",
             reason=None,
             detail=_GAP if missed else None,
             last_body_at=now,
@@ -144,12 +153,13 @@ def _appeared(decision: Decision, now: datetime) -> list[datetime]:
 
 
 def _dates(parsed: ParsedFeed) -> list[datetime]:
-    return [e.published for e in parsed.entries if e.published is not None and e.precision == "second"]
+    new = (entry.published for entry in parsed.entries if entry.precision == "second")
+    return [date for date in (*new, *(entry.published for entry in parsed.seen)) if date is not None]
 
 
 def _reaches_not_back(state: FeedState, parsed: ParsedFeed, decision: Decision) -> bool:
     """Whether entries may have come and gone between the document before and this one: all of it is new."""
-    seen = decision.counts["unchanged"] + decision.counts["revision"]
+    seen = parsed.seen or decision.counts["unchanged"] + decision.counts["revision"]
     if state.rhythm.last is None or seen or not decision.messages:
         return False
     # A feed that changed its addresses is new to the last entry and yet reaches back.
@@ -167,6 +177,16 @@ def _interval(state: FeedState, news: bool, now: datetime, bounds: Bounds) -> ti
         # A document that holds three hours is gone in three: twice in its span, so that none is missed.
         learned = min(learned, (now - state.oldest_at) / 2)
     return max(bounds.floor, min(learned, bounds.ceiling))
+
+
+def a_round(registered: int, bounds: Bounds) -> int:
+    """How many feeds are polled in one round at most.
+
+    After an install or an outage everything is due: a large registry is then spread over the shortest
+    interval, of which each round has its share. Never fewer than feeds can come due in a round.
+    """
+    share = 1.0 if bounds.every >= bounds.floor else bounds.every / bounds.floor
+    return max(AT_ONCE, ceil(registered * share))
 
 
 def is_our_outage(results: Iterable[Fetched]) -> bool:

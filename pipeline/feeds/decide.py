@@ -16,18 +16,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from pipeline.feeds.aliases import settle
-from pipeline.feeds.values import (
-    Candidate,
-    Decision,
-    Feed,
-    FeedState,
-    Known,
-    Outcome,
-    OutcomeKind,
-    Reject,
-    Value,
-    ownership,
-)
+from pipeline.feeds.outcomes import Candidate, Decision, Known, Outcome, OutcomeKind, Reject, ownership
+from pipeline.feeds.values import Feed, FeedState, Value
 
 # A page that changes with every poll (rotating ads, live tickers) would else fill the topic for good. A real
 # article is seldom edited more than a few times; lemon24/reader allows 24 (its issue 225).
@@ -86,7 +76,7 @@ def decide(
             continue
         old = known.get(entry.article.article_id)
         outcome, remembered = _decide_one(feed, entry, old, news_since)
-        if old is not None and not old.undated and entry.article.published_precision == "observed":
+        if old is not None and _loses_date(old, entry):
             remembered = replace(remembered or old, undated=True)
         outcomes.append(outcome)
         if remembered is not None:
@@ -98,6 +88,12 @@ def decide(
         if target in remembered_of  # else it was taken down
     ]
     return Decision(outcomes=tuple(outcomes), memory=tuple(memory))
+
+
+def _loses_date(old: Known, entry: Candidate) -> bool:
+    """Whether what was dated is carried without a date: its memory must then not end by its date."""
+    is_undated = entry.article.published_precision == "observed"
+    return is_undated and not old.undated and old.precision != "observed"
 
 
 def _refused(entry: Candidate, reason: str, why: str) -> Outcome:

@@ -19,8 +19,9 @@ from pipeline.feeds import robots
 from pipeline.feeds.address import BadAddressError, absolute, canonical
 from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.markup import tags
+from pipeline.feeds.outcomes import Candidate, Reject
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Candidate, Feed, Fetched, ParsedFeed, Reject, Validators, Value
+from pipeline.feeds.values import Feed, Fetched, ParsedFeed, Validators, Value
 
 USUAL_PATHS = ("/feed", "/rss", "/rss.xml", "/atom.xml", "/feed.xml", "/index.xml", "/feed.json")
 # Real pages name up to six feeds, in their first 200 kB.

@@ -17,18 +17,9 @@ from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.fulltext import complete, counted
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Decision, Reject
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import (
-    Candidate,
-    Decision,
-    Feed,
-    FeedState,
-    Fetched,
-    ParsedFeed,
-    Reject,
-    Validators,
-    Value,
-)
+from pipeline.feeds.values import Feed, FeedState, Fetched, ParsedFeed, Validators, Value
 
 
 class Step(Value, frozen=True, kw_only=True):

@@ -110,40 +110,44 @@ async def _follow(feed: Feed, validators: Validators, limits: Limits, turns: Tur
     """Request a feed and follow its redirects to an outcome, each in a turn of its own at its host."""
     url, left = feed.url, limits.total
     moved_to, all_permanent = None, True
-    # A pool a feed: a connection that one feed may have must not be found by another.
-    async with _pool(feed, limits) as pool:
-        for _ in range(limits.redirects + 1):
-            # No turn is held while another is waited for, so that two hosts never wait for each other.
-            async with turns.turn(url) as held:
-                if held is not None:
-                    return held
-                started = time.monotonic()
-                answer = await _ask(pool, url, validators, limits, left)
-                left -= time.monotonic() - started
-                if isinstance(answer, Fetched):
-                    turns.heard(answer)
-                    return replace(answer, moved_to=moved_to)
-            url = answer.to
-            all_permanent = all_permanent and answer.permanent
-            moved_to = url if all_permanent else moved_to
+    for _ in range(limits.redirects + 1):
+        # No turn is held while another is waited for, so that two hosts never wait for each other.
+        async with turns.turn(url) as held:
+            if held is not None:
+                return held
+            started = time.monotonic()
+            answer = await _ask(feed, url, validators, limits, left)
+            left -= time.monotonic() - started
+            if isinstance(answer, Fetched):
+                turns.heard(answer)
+                return replace(answer, moved_to=moved_to)
+        url = answer.to
+        all_permanent = all_permanent and answer.permanent
+        moved_to = url if all_permanent else moved_to
     detail = f"more than {limits.redirects} redirects, the last to {url}"
     return Fetched(kind="failed", url=url, reason="too-many-redirects", detail=detail)
 
 
-def _pool(feed: Feed, limits: Limits) -> httpcore.AsyncConnectionPool:
+def _client(
+    url: str, feed: Feed, limits: Limits
+) -> httpcore.AsyncConnectionPool | httpcore.AsyncHTTPConnection:
+    """A connection a request: feeds are asked minutes apart, and what one may have no other must find."""
     if limits.proxy is not None:
         return ProxyPool(limits.proxy.get_secret_value(), feed.allow_hosts, _ssl_context())
-    backend = GuardedBackend(feed.allow_hosts)
-    return httpcore.AsyncConnectionPool(ssl_context=_ssl_context(), network_backend=backend)
+    return httpcore.AsyncHTTPConnection(
+        origin=httpcore.URL(url).origin,
+        ssl_context=_ssl_context(),
+        network_backend=GuardedBackend(feed.allow_hosts),
+    )
 
 
 async def _ask(
-    pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits, left: float
+    feed: Feed, url: str, validators: Validators, limits: Limits, left: float
 ) -> Fetched | _Redirect:
     """Make one request, whose failures are outcomes. `left` is the time of the feed that is not used up."""
     try:
         async with asyncio.timeout(left):
-            return await _answer(pool, absolute(url)._replace(fragment="").geturl(), validators, limits)
+            return await _answer(feed, absolute(url)._replace(fragment="").geturl(), validators, limits)
     except TimeoutError:
         reason, detail = "timeout", f"no complete answer within {limits.total:g} s"
     except httpcore.TimeoutException as error:
@@ -158,13 +162,14 @@ async def _ask(
     return Fetched(kind="failed", url=url, reason=reason, detail=detail)
 
 
-async def _answer(
-    pool: httpcore.AsyncConnectionPool, url: str, validators: Validators, limits: Limits
-) -> Fetched | _Redirect:
+async def _answer(feed: Feed, url: str, validators: Validators, limits: Limits) -> Fetched | _Redirect:
     timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read}
-    async with pool.stream(
-        "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
-    ) as response:
+    async with (
+        _client(url, feed, limits) as client,
+        client.stream(
+            "GET", url, headers=_headers(validators, limits), extensions={"timeout": timeout}
+        ) as response,
+    ):
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
         }
@@ -223,6 +228,7 @@ def _body_outcome(url: str, headers: dict[str, str], body: bytes, asked: Validat
             etag=_validator(headers.get("etag")),
             last_modified=_validator(headers.get("last-modified")),
             body_hash=body_hash,
+            entries=asked.entries if unchanged else (),
         ),
         fresh_for=hints.fresh_for(headers, datetime.now(UTC)),
     )

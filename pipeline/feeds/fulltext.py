@@ -21,8 +21,9 @@ from pipeline.feeds.fetch import Limits, fetch_all
 from pipeline.feeds.guard import RefusedAddressError
 from pipeline.feeds.identify import with_text_of_page
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Known, Reject
 from pipeline.feeds.page import Page, is_teaser, read
-from pipeline.feeds.values import Candidate, Feed, Fetched, Known, Reject, Robots, Validators, Value
+from pipeline.feeds.values import Feed, Fetched, Robots, Validators, Value
 
 # In one poll, of one feed and of all of its batch, the newest first: a first document may have hundreds.
 MAX_PAGES = 20

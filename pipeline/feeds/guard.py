@@ -13,6 +13,8 @@ from collections.abc import Iterable
 
 import httpcore
 
+from pipeline.feeds.streams import Streams
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # What a resolver takes for an IPv4 address, in whatever spelling: the last label is a number.
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
@@ -31,7 +33,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, allow_hosts: frozenset[str]) -> None:
         self._allow_hosts = allow_hosts
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = Streams()
 
     async def connect_tcp(
         self,

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from pipeline.feeds.address import BadAddressError, canonical, clean
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Reject
 from pipeline.feeds.text import from_plain, headline
-from pipeline.feeds.values import Candidate, Entry, Feed, ParsedFeed, Reject
+from pipeline.feeds.values import Entry, Feed, ParsedFeed
 from schemas.messages import Article
 
 # 96 bits: among a thousand million articles the chance of two with one id is below 1 in 10 ** 11.
@@ -101,6 +102,12 @@ def with_text_of_page(
 def article_id(url: str) -> str:
     """The id of the article at an address: 24 hexadecimal digits, equal for every spelling of the address."""
     return digest(canonical(url))
+
+
+def address_id(feed: Feed, entry: Entry, base: str) -> str:
+    """The same of the address that an entry gives, whatever other entries are there; empty where none."""
+    url = _address(feed, entry, base)
+    return article_id(url) if isinstance(url, str) else ""
 
 
 def digest(*parts: str) -> str:

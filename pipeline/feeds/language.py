@@ -5,7 +5,7 @@ The feed's language is the prior: it wins where the text is too short or too ful
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -41,17 +41,22 @@ class Detector:
                 return "ja"
             return "zh"
         latin = _NAME.sub(" ", sample)
-        if self._model is None or len(_WORD.findall(latin)) < 3:
+        model = _model(self.languages)
+        if model is None or len(_WORD.findall(latin)) < 3:
             return prior
-        language, probability = self._model.classify(latin)
+        language, probability = model.classify(latin)
         return str(language) if probability >= _SURE or prior not in self.languages else prior
 
-    @cached_property
-    def _model(self) -> LanguageIdentifier | None:
-        """The model for those of the languages that it knows; None where that leaves no choice."""
-        model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        known = self.languages.intersection(model.labels)
-        if len(known) < 2:
-            return None
-        model.set_languages(known)
-        return model
+
+@cache
+def _model(languages: frozenset[str]) -> LanguageIdentifier | None:
+    """The model for those of the languages that it knows; None where that leaves no choice.
+
+    Loading takes most of a second: once a process.
+    """
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    known = languages.intersection(model.labels)
+    if len(known) < 2:
+        return None
+    model.set_languages(known)
+    return model

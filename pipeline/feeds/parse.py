@@ -8,7 +8,7 @@ where addresses are made.
 import io
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
@@ -17,7 +17,8 @@ import feedparser
 from pipeline.feeds import hints, jsonfeed, sitemap, text
 from pipeline.feeds.charset import decode
 from pipeline.feeds.dates import published
-from pipeline.feeds.values import Entry, ParsedFeed
+from pipeline.feeds.seen import part
+from pipeline.feeds.values import Entry, ParsedFeed, Seen
 from pipeline.feeds.walls import CHALLENGE, is_challenge
 
 # Bounds on what the parser is given, so that no document takes it 2 s. It takes 15 µs for each tag, half of
@@ -49,12 +50,15 @@ _ROOT = re.compile(
 _HTML_START = re.compile(r"^\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
 
 
-def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """Parse a document that was served from `url`. `content_type` is the header's value, for its charset."""
+def parse(body: bytes, *, url: str, content_type: str = "", seen: Iterable[Seen] = ()) -> ParsedFeed:
+    """Parse a document that was served from `url`. `content_type` is the header's value, for its charset.
+
+    Entries that were `seen` are left out where the document falls into entries.
+    """
     try:
         # Decoded once here, so that the checks see what the parser will see whatever the encoding.
         document = _XML_DECLARATION.sub("", decode(body, content_type).strip(_PADDING)).lstrip(_PADDING)
-        parsed = _jsonfeed(document, url) if document.startswith("{") else _xml(document, url)
+        parsed = _jsonfeed(document, url) if document.startswith("{") else _xml(document, url, seen)
     except Exception as error:  # the parser's own failures are many and undocumented; none may stop a batch
         detail = f"the parser failed on this document: {type(error).__name__}: {str(error)[:200]}"
         return ParsedFeed(base=url, problem="parser-failed", detail=detail)
@@ -72,11 +76,12 @@ def _jsonfeed(document: str, url: str) -> ParsedFeed | tuple[str, str]:
     return _bounded(jsonfeed.read(document, url) or _what_it_is(document))
 
 
-def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
+def _xml(document: str, url: str, seen: Iterable[Seen] = ()) -> ParsedFeed | tuple[str, str]:
     """The feed, or the problem with it and its explanation."""
     # Halves of characters, of which many an emoji is made, are put together; lone ones are replaced.
     document = _REFERENCE.sub(_legal, document).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    encoded = b"<?xml version='1.0' encoding='utf-8'?>\n" + document.encode()
+    parts = part(document.encode(), url, seen, MAX_ENTRIES)
+    encoded = b"<?xml version='1.0' encoding='utf-8'?>\n" + parts.document
     refusal = _refuse(encoded)
     if refusal is not None:
         return refusal
@@ -84,7 +89,12 @@ def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
     if root is not None and root[1] in sitemap.ROOTS:
         return _bounded(sitemap.read(encoded, url))
     result = feedparser.parse(io.BytesIO(encoded), sanitize_html=False, resolve_relative_uris=False)
-    entries = tuple(_entry(item) for item in result.entries)
+    digests = parts.digests
+    if len(digests) != len(result.entries):
+        if parts.seen:  # its entries are not what they seemed to be
+            return _xml(document, url)
+        digests = ("",) * len(result.entries)
+    entries = tuple(map(_entry, result.entries, digests))
     if not result.version and not entries:
         return _what_it_is(document)
     link = str(result.feed.get("link") or "")
@@ -96,6 +106,7 @@ def _xml(document: str, url: str) -> ParsedFeed | tuple[str, str]:
         title=_text(result.feed, "title", text.MAX_TITLE),
         language=str(result.feed.get("language") or ""),
         entries=entries,
+        seen=parts.seen,
         hints=hints.of_channel(encoded, str(result.feed.get("ttl") or "")),
     )
 
@@ -154,7 +165,7 @@ def _what_it_is(document: str) -> tuple[str, str]:
     return "not-a-feed", f"the document is no feed that is known here; it begins with {head[:60]!r}"
 
 
-def _entry(item: Mapping[str, Any]) -> Entry:
+def _entry(item: Mapping[str, Any], digest: str) -> Entry:
     body, source = _richest(item)
     names = ("published", "updated", "created")
     moment, precision = published((item.get(name), item.get(f"{name}_parsed")) for name in names)
@@ -169,6 +180,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         text_source=source,
         published=moment,
         precision=precision,
+        digest=digest,
     )
 
 

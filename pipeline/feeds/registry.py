@@ -4,7 +4,10 @@ A registry is a list of mappings with the fields of `Feed`. The one beside this 
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,30 @@ DEFAULT = Path(__file__).with_name("feeds.yaml")
 
 class RegistryError(ValueError):
     """A registry that cannot be used. The message has a line for each mistake: `file:line: what is wrong`."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that is read when it is needed. The same `digest` is the same feeds."""
+
+    digest: str
+    read: Callable[[], tuple[Feed, ...]]
+
+    @classmethod
+    def at(cls, path: Path) -> "Registry":
+        """The registry of a file. Raises `RegistryError` where it cannot be read; `read` as `load` does."""
+        try:
+            document = path.read_bytes()
+        except OSError as error:
+            raise RegistryError(f"{path}: the feed registry cannot be read: {error}") from error
+        # Another release may read the same file otherwise.
+        return cls(sha256(version("racewire").encode() + document).hexdigest(), lambda: load(path))
+
+    @classmethod
+    def of(cls, feeds: Iterable[Feed]) -> "Registry":
+        """The registry of these feeds."""
+        feeds = tuple(feeds)
+        return cls(sha256(msgspec.json.encode(feeds, order="deterministic")).hexdigest(), lambda: feeds)
 
 
 def load(path: Path = DEFAULT) -> tuple[Feed, ...]:

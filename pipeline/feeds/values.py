@@ -5,11 +5,11 @@ can keep these values without knowing how feeds are fetched or parsed. Times are
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
-from schemas.messages import Article, FeedRef, Id, Language
+from schemas.messages import FeedRef, Id, Language
 
 FeedKind = Literal["press", "lab", "research", "community"]
 
@@ -22,8 +22,6 @@ feed is polled, polled no more. Nothing new leaves the status as it is.
 
 FetchKind = Literal["ok", "not-modified", "unchanged", "gone", "failed", "held"]
 
-OutcomeKind = Literal["article", "revision", "sighting", "unchanged", "reject"]
-OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
 # One full answer a day costs a server next to nothing, and bounds how long a lying one can hide its articles.
 TRUST_VALIDATORS = timedelta(days=1)
@@ -58,12 +56,26 @@ class Feed(Value, frozen=True, kw_only=True):
         return FeedRef(id=self.id, kind=self.kind, rank=self.rank)
 
 
+class Seen(Value, frozen=True, kw_only=True, array_like=True):
+    """An entry of a feed's last document that need not be read again: see `seen`.
+
+    `digest` names its bytes, `address` where it leads; `published` is None where its date is not exact.
+    """
+
+    digest: str
+    address: str
+    published: datetime | None = None
+
+
 class Validators(Value, frozen=True, kw_only=True):
-    """What tells an unchanged document: the server's validators, and the body's hash for when they lie."""
+    """What tells an unchanged document: the server's validators, and the body's hash for when they lie; and
+    its entries, which tell what is unchanged in a changed one.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    entries: tuple[Seen, ...] = ()
 
 
 class Rhythm(Value, frozen=True, kw_only=True):
@@ -187,6 +199,7 @@ class Entry(Value, frozen=True, kw_only=True):
 
     `link`, `guid` and `enclosure` are as given and may be anything. `published` is UTC, None where the feed
     has no date that can be read; `precision` is `second`, `day`, `month`, `year` or `observed` (no date).
+    `digest` names the entry's bytes, where these can be told.
     """
 
     link: str = ""
@@ -197,10 +210,12 @@ class Entry(Value, frozen=True, kw_only=True):
     text_source: str = "summary"
     published: datetime | None = None
     precision: str = "observed"
+    digest: str = ""
 
 
 class ParsedFeed(Value, frozen=True, kw_only=True):
-    """A document as parsed. `entries` has one value for each entry of the document, in its order.
+    """A document as parsed. `entries` has one value for each entry of the document, in its order, but for
+    those that were `seen` in the one before.
 
     `problem` is a reason code (`not-a-feed`, `html`, `challenge`, …) and `detail` its explanation; both None
     for a feed. Relative links are resolved against `base`; `site` is the page that the feed is of; `language`
@@ -213,112 +228,7 @@ class ParsedFeed(Value, frozen=True, kw_only=True):
     title: str = ""
     language: str = ""
     entries: tuple[Entry, ...] = ()
+    seen: tuple[Seen, ...] = ()
     hints: Hints = Hints()
     problem: str | None = None
     detail: str | None = None
-
-
-class Candidate(Value, frozen=True, kw_only=True):
-    """An entry with an identity: what its feed would publish if nobody knew the article yet.
-
-    `article` has kind `article`; `title_digest` names the title alone, as `article.revision` names title
-    and text. `text_length` leaves out what is volatile, as both of these do. `position` is the entry's place
-    in its document, from 0. `teaser` is set once the entry's page was asked for: the revision that the feed's
-    own words make, whether the article has them or the page's. `canonical` is the address that the page gives
-    itself, where it is believed.
-    """
-
-    position: int
-    article: Article
-    title_digest: str
-    text_length: int
-    teaser: Id | None = None
-    canonical: str | None = None
-
-
-class Reject(Value, frozen=True, kw_only=True):
-    """An entry that becomes no message, and why. `address` and `title` are for people, shortened."""
-
-    position: int
-    reason: str
-    detail: str
-    address: str = ""
-    title: str = ""
-
-
-class Known(Value, frozen=True, kw_only=True):
-    """What is remembered of an article, also after the article itself was cleaned up: the row that keeps
-    what was seen once from coming back as new.
-
-    `history` says on which of the two topics it is; it stays there for good, so that its messages keep their
-    order. `undated`: a feed has carried it without a date since then. `published` counts the messages about
-    it. `carriers` are the feeds that have carried it, its owner included. `edits` counts revisions that
-    changed the text alone. `published_at` and `precision` are the article's first, for feeds that give no
-    date; `observed_at` is that of the last message about it. `teaser` is that of the `Candidate` which owns
-    it: while its feed says the same, its page is not asked for again. With `same_as` this is no article but
-    another address of the one with that id.
-    """
-
-    article_id: Id
-    owner: Id
-    owner_rank: int
-    text_length: int
-    revision: Id
-    title_digest: str
-    published_at: datetime
-    precision: str
-    observed_at: datetime | None = None
-    history: bool = False
-    undated: bool = False
-    edits: int = 0
-    published: int = 1
-    carriers: frozenset[str] = field(default_factory=frozenset)
-    teaser: Id | None = None
-    same_as: Id | None = None
-
-    @property
-    def order(self) -> tuple[int, int, str]:
-        """Strict total order of ownership: longest text, then best rank, then the feed's id."""
-        return ownership(self.text_length, self.owner_rank, self.owner)
-
-
-def ownership(text_length: int, rank: int, feed_id: str) -> tuple[int, int, str]:
-    """The greater one owns the article. Strict, so that two feeds never take it from each other in turns."""
-    return text_length, -rank, feed_id
-
-
-class Outcome(Value, frozen=True, kw_only=True):
-    """What became of one entry. `article` is the message to publish, None for `unchanged` and `reject`.
-
-    `why` says in one line what decided it. `reason` is a reject's code. A message of `history` is no news.
-    """
-
-    position: int
-    kind: OutcomeKind
-    why: str
-    article_id: Id | None = None
-    article: Article | None = None
-    reason: str | None = None
-    history: bool = False
-
-
-class Decision(Value, frozen=True, kw_only=True):
-    """What became of a document: one outcome for each entry, in the document's order, and the memory to
-    write once every message is acknowledged. `memory` has one row for each article that changed.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    memory: tuple[Known, ...]
-
-    @property
-    def messages(self) -> tuple[Article, ...]:
-        """The messages to publish, in order."""
-        return tuple(outcome.article for outcome in self.outcomes if outcome.article is not None)
-
-    @property
-    def counts(self) -> dict[OutcomeKind, int]:
-        """How many entries ended how. The sum is the number of entries."""
-        counts = dict.fromkeys(OUTCOME_KINDS, 0)
-        for outcome in self.outcomes:
-            counts[outcome.kind] += 1
-        return counts

@@ -5,18 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, delete, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
-from pipeline.feeds.values import Feed, FeedState, Known, Robots
-from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow, RobotsRow
+from pipeline.feeds.outcomes import Known
+from pipeline.feeds.values import Feed, FeedState
+from pipeline.store.database import insert_rows, rows, table_of, upsert
+from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
-
-# How exactly it is known when an article was last carried: a write an entry and poll would be too dear.
-NOTED_EVERY = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -44,83 +49,6 @@ class Poll:
     def entries(self) -> int:
         """Entries of the document."""
         return self.articles + self.revisions + self.sightings + self.unchanged + len(self.rejects)
-
-
-def stored(tx: Connection) -> list[Feed]:
-    """Every feed that was ever registered, those that were taken out last, the latest of them first."""
-    row = FeedRow
-    found = tx.scalars(select(row.feed).order_by(row.removed_at.desc().nulls_first(), row.feed_id))
-    return [msgspec.convert(feed, Feed) for feed in found]
-
-
-def rename(tx: Connection, old: str, new: str) -> None:
-    """Give a feed's state, its polls and what it is remembered to carry and own to another id.
-
-    Without that, each of its articles would be a sighting of the new id, and corrections by the feed itself
-    would be those of a stranger. Published articles and sightings keep the id they were published with. A
-    poll of the old id that is under way loses its lease, and so publishes nothing.
-    """
-    serialise_publishing(tx)
-    for statement in _RENAME:
-        tx.execute(text(statement), {"old": old, "new": new})
-
-
-_RENAME = (
-    """
-    UPDATE feeds SET feed_id = :new, leased_by = NULL, leased_until = NULL,
-        state = state || jsonb_build_object('feed_id', CAST(:new AS text))
-    WHERE feed_id = :old
-    """,
-    "UPDATE polls SET feed_id = :new WHERE feed_id = :old",
-    """
-    UPDATE known_articles SET known = known
-        || jsonb_build_object('carriers',
-            ((known->'carriers') - CAST(:old AS text)) || jsonb_build_array(CAST(:new AS text)))
-        || CASE known->>'owner' WHEN :old
-            THEN jsonb_build_object('owner', CAST(:new AS text)) ELSE '{}' END
-    WHERE jsonb_exists(known->'carriers', :old)
-    """,
-)
-
-
-def sync_registry(tx: Connection, feeds: Sequence[Feed]) -> None:
-    """Bring the table to the registry: new feeds are due at once, feeds taken out are marked as removed."""
-    if feeds:
-        statement = insert_rows(
-            FeedRow,
-            [
-                {
-                    "feed_id": f.id,
-                    "feed": msgspec.to_builtins(f),
-                    "state": msgspec.to_builtins(FeedState(feed_id=f.id)),
-                }
-                for f in sorted(feeds, key=lambda f: f.id)
-            ],
-        )
-        moved = FeedRow.feed["url"].astext != statement.excluded.feed["url"].astext
-        changed = (FeedRow.feed != statement.excluded.feed) | FeedRow.removed_at.is_not(None)
-        tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=[FeedRow.feed_id],
-                set_={
-                    "feed": statement.excluded.feed,
-                    "removed_at": None,
-                    # Another address is another server: what the old one said of validators or 410 is void.
-                    "state": case((moved, statement.excluded.state), else_=FeedRow.state),
-                    "next_poll_at": case((moved, func.now()), else_=FeedRow.next_poll_at),
-                },
-                where=changed,
-            )
-        )
-    row = FeedRow
-    gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
-    tx.execute(update(row).where(gone).values(removed_at=func.now()))
-    # A feed is a duplicate only while the other is polled.
-    other = aliased(FeedRow)
-    there = select(_address(other)).where(other.removed_at.is_(None), other.next_poll_at.is_not(None))
-    alone = (row.state["status"].astext == "duplicate") & _address(row).not_in(there)
-    due = {"next_poll_at": func.now()}
-    tx.execute(update(row).where(alone, row.next_poll_at.is_(None), row.removed_at.is_(None)).values(due))
 
 
 def count_due(tx: Connection) -> int:
@@ -185,8 +113,8 @@ def occupied(tx: Connection, states: Iterable[FeedState]) -> dict[str, str]:
         return {}
     row = FeedRow
     there = tx.execute(
-        select(row.feed_id, _address(row), row.state["moved_to"].astext)
-        .where(_address(row).in_(moved.values()), row.removed_at.is_(None), row.next_poll_at.is_not(None))
+        select(row.feed_id, address(row), row.state["moved_to"].astext)
+        .where(address(row).in_(moved.values()), row.removed_at.is_(None), row.next_poll_at.is_not(None))
         .order_by(row.feed_id.desc())
     ).all()
     return {
@@ -215,53 +143,6 @@ def give_back(tx: Connection, owner: str) -> None:
     tx.execute(update(FeedRow).where(FeedRow.leased_by == owner).values(leased_by=None, leased_until=None))
 
 
-def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
-    """What is remembered of these articles, and of those that they are other addresses of.
-
-    That they are carried now is noted now and then.
-    """
-    row = KnownRow
-    stale = row.seen_at < func.now() - NOTED_EVERY
-    rows = tx.execute(
-        select(row.article_id, row.known, stale).where(row.article_id.in_(set(article_ids)))
-    ).all()
-    if late := [article_id for article_id, _, is_stale in rows if is_stale]:
-        tx.execute(update(row).where(row.article_id.in_(late)).values(seen_at=func.now()))
-    found = {article_id: msgspec.convert(known, Known) for article_id, known, _ in rows}
-    further = {known.same_as for known in found.values() if known.same_as} - found.keys()
-    return found | load_known(tx, further) if further else found
-
-
-def forget(tx: Connection, age: timedelta, limit: int) -> int:
-    """Drop the memory of dated articles that nobody has carried for `age`; how many, at most `limit`.
-
-    Carried until then, such an article is dated at least `age` ago, and so comes back as history.
-    """
-    row = KnownRow
-    unseen = row.seen_at < func.now() - age - NOTED_EVERY
-    undated = row.known["undated"].astext == "true"
-    dated = (row.known["precision"].astext != "observed") & undated.is_not(True)
-    old = select(row.article_id).where(unseen, dated).limit(limit)
-    return tx.execute(delete(row).where(row.article_id.in_(old))).rowcount
-
-
-def load_robots(tx: Connection, origins: Iterable[str]) -> dict[str, Robots]:
-    """What is known of the robots.txt of these origins and still believed."""
-    row = RobotsRow
-    found = tx.execute(
-        select(row.origin, row.rules, row.until).where(
-            row.origin.in_(set(origins)), row.until > func.clock_timestamp()
-        )
-    )
-    return {o: Robots(origin=o, rules=rules, until=until) for o, rules, until in found}
-
-
-def remember_robots(tx: Connection, learned: Iterable[Robots]) -> None:
-    """Write what was asked for, and forget what is believed no more."""
-    upsert(tx, RobotsRow, [{"origin": r.origin, "rules": r.rules, "until": r.until} for r in learned])
-    tx.execute(delete(RobotsRow).where(RobotsRow.until < func.now()))
-
-
 def remember(
     tx: Connection, known: Iterable[Known], states: Iterable[FeedState], polls: Iterable[Poll]
 ) -> None:
@@ -269,19 +150,17 @@ def remember(
     upsert(
         tx,
         KnownRow,
-        [{"article_id": k.article_id, "known": msgspec.to_builtins(k)} for k in known],
+        [{"article_id": k.article_id, "known": k} for k in known],
     )
-    row = FeedRow
-    for state in states:
+    states = list(states)
+    if states:
+        columns = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]
+        values = [{"feed_id": s.feed_id, "state": s, "next_poll_at": s.next_poll_at} for s in states]
+        row, new = FeedRow, rows(columns, values)
         tx.execute(
             update(row)
-            .where(row.feed_id == state.feed_id)
-            .values(
-                state=msgspec.to_builtins(state),
-                next_poll_at=state.next_poll_at,
-                leased_by=None,
-                leased_until=None,
-            )
+            .where(row.feed_id == new.c.feed_id)
+            .values(state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None)
         )
     written = [
         {
@@ -306,20 +185,14 @@ def remember(
 
 def _free() -> ColumnElement[bool]:
     other = aliased(FeedRow)
-    busy = select(_host(_address(other))).where(other.leased_until >= func.clock_timestamp())
-    return FeedRow.removed_at.is_(None) & _host(_address(FeedRow)).not_in(busy)
+    busy = select(other.host).where(other.leased_until >= func.clock_timestamp())
+    return FeedRow.removed_at.is_(None) & FeedRow.host.not_in(busy)
 
 
 def _due() -> ColumnElement[bool]:
     return _free() & (FeedRow.next_poll_at <= func.clock_timestamp())
 
 
-def _address(row: type[FeedRow]) -> ColumnElement[str]:
+def address(row: type[FeedRow]) -> ColumnElement[str]:
     """Where a feed is asked for, as `FeedState.moved_to` says."""
     return func.coalesce(row.state["moved_to"].astext, row.feed["url"].astext)
-
-
-def _host(url: ColumnElement[str]) -> ColumnElement[str]:
-    """The host of an address, as `pipeline.feeds.address.host_of`, and never NULL."""
-    host = func.substring(url, r"^https?://(\[[^\]/]*\]|[^/:?#]*)")
-    return func.lower(func.coalesce(host, url))

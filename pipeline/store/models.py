@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -47,6 +48,26 @@ class FeedRow(Base):
     removed_at: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
+    # Of the address where it is asked, as `pipeline.feeds.address.host_of`; what has no host is one itself.
+    host: Mapped[str | None] = mapped_column(
+        Computed(
+            r"lower(coalesce(btrim(substring(coalesce(state->>'moved_to', feed->>'url')"
+            r" from '^https?://(\[[^\]/]*\]|[^/:?#]*)'), '[]'), feed->>'url'))",
+            persisted=True,
+        ),
+        index=True,
+    )
+    __table_args__ = (
+        Index("feeds_leased", "leased_until", postgresql_where=text("leased_until IS NOT NULL")),
+    )
+
+
+class RegistryRow(Base):
+    """Which registry `feeds` was last brought to: the one row's digest."""
+
+    __tablename__ = "registry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
 
 
 class HeldHostRow(Base):
@@ -60,7 +81,7 @@ class HeldHostRow(Base):
 class KnownRow(Base):
     """What is remembered of a published article (`pipeline.feeds.Known`), also when it is cleaned up.
 
-    `seen_at` is when a feed carried it last, to a month (`NOTED_EVERY` in `pipeline.store.feeds`).
+    `seen_at` is when a feed carried it last, to a month (`NOTED_EVERY` in `pipeline.store.known`).
     """
 
     __tablename__ = "known_articles"

@@ -22,11 +22,12 @@ from pipeline.bus.consumer import RETRY_SECONDS
 from pipeline.bus.publish import publish
 from pipeline.feeds.archive import Item
 from pipeline.feeds.decide import END_OF_TIME, decide
-from pipeline.feeds.values import Candidate, Known
+from pipeline.feeds.outcomes import Candidate, Known
 from pipeline.store import feeds as memory
+from pipeline.store.known import load_known
 from pipeline.store.takedown import forgotten
 from pipeline.workers.pace import Pace
-from pipeline.workers.poller import records
+from pipeline.workers.publishing import records
 from pipeline.workers.strategy import unavailable
 from schemas.codec import OutRecord
 from schemas.topics import Topic
@@ -116,7 +117,7 @@ class Importer:
                 if not self._dry_run:
                     memory.serialise_publishing(tx)
                 ids = [i.entry.article.article_id for i in batch if isinstance(i.entry, Candidate)]
-                known = memory.load_known(tx, ids).keys() | forgotten(tx, ids)
+                known = load_known(tx, ids).keys() | forgotten(tx, ids)
                 learned: dict[str, Known] = {}
                 messages: list[OutRecord] = []
                 new = []

@@ -8,52 +8,52 @@ import logging
 import os
 import secrets
 import socket
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from importlib.metadata import version
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any, Self
 
 import msgspec
 from kafka.errors import KafkaError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from pipeline import settings as configuration
 from pipeline.bus.connection import Broker, UnavailableError
-from pipeline.bus.publish import publish
-from pipeline.feeds import aliases, registry, robots
-from pipeline.feeds.cadence import Bounds, held_until, is_our_outage, next_state
+from pipeline.bus.publish import PublishError, publish
+from pipeline.feeds import aliases, robots
+from pipeline.feeds.cadence import Bounds, a_round, held_until, is_our_outage, next_state
 from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.fetch import Limits, fetch_all
-from pipeline.feeds.fulltext import LATER, complete, counted
+from pipeline.feeds.fulltext import LATER, complete
 from pipeline.feeds.health import change
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
 from pipeline.feeds.moves import duplicate
+from pipeline.feeds.outcomes import Candidate, Decision, Known, Reject
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import (
-    Candidate,
-    Decision,
-    Feed,
-    FeedState,
-    Fetched,
-    Known,
-    ParsedFeed,
-    Reject,
-    Validators,
-)
+from pipeline.feeds.registry import Registry, renamed
+from pipeline.feeds.seen import seen_now, stands_apart
+from pipeline.feeds.values import Feed, FeedState, Fetched, ParsedFeed, Validators
 from pipeline.store import feeds as memory
-from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
+from pipeline.store.known import load_known, load_robots, remember_robots
+from pipeline.store.registry import (
+    is_at,
+    languages,
+    registered,
+    rename,
+    revive,
+    stored,
+    sync_registry,
+    unregistered,
+)
 from pipeline.store.takedown import forgotten
+from pipeline.workers.publishing import records
 from pipeline.workers.strategy import unavailable
-from schemas.codec import OutRecord, record
-from schemas.topics import ARTICLES, BACKFILL, Topic, topics
+from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
@@ -81,33 +81,46 @@ class _Read:
 
 
 class Poller:
-    """Polls feeds of one registry. Use as made by `from_settings`."""
+    """Polls feeds of one registry, also in several threads. Use as made by `from_settings`."""
 
     def __init__(
         self,
         engine: Engine,
         broker: Broker,
         topics: Mapping[str, Topic],
-        feeds: Sequence[Feed],
+        registry: Registry,
         *,
         limits: Limits,
         bounds: Bounds,
         batch: int,
         horizon: Horizon,
     ) -> None:
-        self._engine, self._broker, self._topics, self._feeds = engine, broker, topics, feeds
+        self._engine, self._broker, self._topics, self._registry = engine, broker, topics, registry
         self._limits, self._bounds, self._batch, self._horizon = limits, bounds, batch, horizon
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._detector = Detector({f.language for f in feeds})
+        self._producer: Any = None
+        self._lock = threading.Lock()
 
     @cached_property
-    def _producer(self) -> Any:
-        return self._broker.producer("poll")
+    def _detector(self) -> Detector:
+        with self._engine.connect() as tx:
+            return Detector(languages(tx))
+
+    def _connected(self) -> Any:
+        """The producer; after a failure another one, since what the old one holds may still go out."""
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._broker.producer("poll")
+            return self._producer
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=5)
 
     def close(self) -> None:
         """Let the connections go."""
-        if "_producer" in self.__dict__:
-            self._producer.close(timeout=5)
+        self._disconnect()
         self._engine.dispose()
 
     def batches(self, only: Sequence[str] | None = None) -> list[list[str] | None]:
@@ -116,46 +129,59 @@ class Poller:
         Brings the store's feeds to the registry first. Raises UnavailableError, or ValueError for an id that
         the registry does not have.
         """
-        unknown = sorted(set(only or ()) - {f.id for f in self._feeds})
-        if unknown:
-            raise ValueError(f"no such feed: {', '.join(unknown)}; `racewire feeds list` shows them all")
         try:
             with self._engine.begin() as tx:
-                for old, new in registry.renamed(self._feeds, memory.stored(tx)).items():
-                    memory.rename(tx, old, new)
-                    log.info("%s is called %s now", old, new)
-                memory.sync_registry(tx, self._feeds)
-                due = memory.count_due(tx)
+                if not is_at(tx, self._registry.digest):
+                    self._synchronise(tx)
+                revive(tx)
+                unknown = unregistered(tx, only or ())
+                due = min(memory.count_due(tx), a_round(registered(tx), self._bounds))
         except DBAPIError as error:
             raise unavailable(error) from error
+        if unknown:
+            raise ValueError(f"no such feed: {', '.join(unknown)}; `racewire feeds list` shows them all")
         if only is None:
             return [None] * -(-due // self._batch)
         return [list(only[i : i + self._batch]) for i in range(0, len(only), self._batch)]
+
+    def _synchronise(self, tx: Connection) -> None:
+        feeds = self._registry.read()
+        for old, new in renamed(feeds, stored(tx)).items():
+            rename(tx, old, new)
+            log.info("%s is called %s now", old, new)
+        sync_registry(tx, feeds, self._registry.digest)
 
     def poll_batch(self, only: Sequence[str] | None = None) -> list[Poll]:
         """Poll up to a batch of due feeds, or `only` these.
 
         Raises UnavailableError; then nothing is remembered.
         """
+        # An owner a batch: of two at once, one that fails gives back its own feeds alone.
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         try:
             with self._engine.begin() as tx:
-                claimed = memory.claim(tx, self._owner, self._batch, LEASE, only)
+                claimed = memory.claim(tx, owner, self._batch, LEASE, only)
                 held = memory.held(tx)
             try:
-                return self._poll(claimed, held)
+                return self._poll(owner, claimed, held)
             except BaseException:
                 with self._engine.begin() as tx:
-                    memory.give_back(tx, self._owner)
+                    memory.give_back(tx, owner)
                 raise
         except DBAPIError as error:
             raise unavailable(error) from error
+        except PublishError:
+            self._disconnect()
+            raise
         except KafkaError as error:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
 
-    def _poll(self, claimed: Sequence[tuple[Feed, FeedState]], held_hosts: Mapping[str, float]) -> list[Poll]:
+    def _poll(
+        self, owner: str, claimed: Sequence[tuple[Feed, FeedState]], held_hosts: Mapping[str, float]
+    ) -> list[Poll]:
         if not claimed:
             return []
-        producer = self._producer  # first: without a broker there is no use in asking anybody
+        producer = self._connected()  # first: without a broker there is no use in asking anybody
         asked = datetime.now(UTC)
         targets = [
             (msgspec.structs.replace(feed, url=state.moved_to or feed.url), state.conditions(asked))
@@ -169,10 +195,10 @@ class Poller:
         read, patient = self._with_pages(read, {**held_hosts, **waits}, now)
         with self._engine.begin() as tx:
             memory.serialise_publishing(tx)
-            held = memory.still_held(tx, self._owner, [r.feed.id for r in read])
+            held = memory.still_held(tx, owner, [r.feed.id for r in read])
             read = [r for r in read if r.feed.id in held]
             ids = aliases.ids(e for r in read for e in r.entries)
-            known, gone = memory.load_known(tx, ids), forgotten(tx, ids)
+            known, gone = load_known(tx, ids), forgotten(tx, ids)
             learned: dict[str, Known] = {}
             decisions = []
             for r in read:
@@ -182,7 +208,9 @@ class Poller:
                 decisions.append(decision)
             publish(producer, [r for d in decisions for r in records(self._topics, d)])
             states = [
-                next_state(r.state, r.fetched, r.parsed, d, now=now, bounds=self._bounds, our_outage=outage)
+                next_state(
+                    r.state, _taught(r, d), r.parsed, d, now=now, bounds=self._bounds, our_outage=outage
+                )
                 for r, d in zip(read, decisions, strict=True)
             ]
             taken = memory.occupied(tx, states)
@@ -197,7 +225,11 @@ class Poller:
     def _read(self, feed: Feed, state: FeedState, fetched: Fetched, now: datetime) -> _Read:
         if fetched.kind != "ok":
             return _Read(feed, state, fetched, None, ())
-        parsed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        document = partial(parse, fetched.body, url=fetched.url, content_type=fetched.content_type)
+        # The pages of entries that were seen may be wanted still.
+        parsed = document(seen=() if feed.full_text else state.conditions(now).entries)
+        if not stands_apart(feed, parsed):
+            parsed = document()
         return _Read(feed, state, fetched, parsed, identify(feed, parsed, now=now, detector=self._detector))
 
     def _with_pages(
@@ -212,11 +244,11 @@ class Poller:
             return read, ()
         articles = [e.article for _, entries in documents for e in entries if isinstance(e, Candidate)]
         with self._engine.begin() as tx:
-            known = memory.load_known(tx, aliases.ids(e for _, entries in documents for e in entries))
-            rules = memory.load_robots(tx, {robots.origin(a.url) for a in articles})
+            known = load_known(tx, aliases.ids(e for _, entries in documents for e in entries))
+            rules = load_robots(tx, {robots.origin(a.url) for a in articles})
         completed = complete(documents, known, rules, self._limits, self._detector, held, now=now)
         with self._engine.begin() as tx:
-            memory.remember_robots(tx, completed.robots)
+            remember_robots(tx, completed.robots)
         found = {
             feed.id: (entries, pages)
             for (feed, _), entries, pages in zip(documents, completed.entries, completed.pages, strict=True)
@@ -224,15 +256,13 @@ class Poller:
         return [r.with_pages(*found[r.feed.id]) if r.feed.id in found else r for r in read], completed.answers
 
 
-def records(topics: Mapping[str, Topic], decision: Decision) -> Iterator[OutRecord]:
-    """The decision's messages, numbered by article: published again, they have the same ids."""
-    numbers = {known.article_id: known.published for known in decision.memory}
-    for outcome in decision.outcomes:
-        if (article := outcome.article) is not None:
-            topic = topics[BACKFILL if outcome.history else ARTICLES]
-            number = numbers[article.article_id]
-            event_id = f"{article.article_id}:{number}:{article.revision}:{article.feed.id}"
-            yield record(topic, article, time=article.observed_at, version=number, event_id=event_id)
+def _taught(read: _Read, decision: Decision) -> Fetched:
+    """The fetch with validators that know the entries of its document."""
+    if read.parsed is None or read.parsed.problem is not None:
+        return read.fetched
+    entries = seen_now(read.feed, read.parsed, decision)
+    validators = msgspec.structs.replace(read.fetched.validators, entries=entries)
+    return msgspec.structs.replace(read.fetched, validators=validators)
 
 
 def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -> Poll:
@@ -253,74 +283,9 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         articles=counts["article"],
         revisions=counts["revision"],
         sightings=counts["sighting"],
-        unchanged=counts["unchanged"],
+        unchanged=counts["unchanged"] + (len(read.parsed.seen) if read.parsed else 0),
         history=sum(outcome.history for outcome in decision.outcomes),
         rejects=tuple(rejects),
         change=change(read.state, state) or "",
         pages=dict(Counter(read.pages.values())),
     )
-
-
-def registry_path(settings: configuration.Settings) -> Path:
-    """The registry in use: the one set, or the operator's own in the data folder, or the one packaged."""
-    own = settings.home / "feeds.yaml"
-    return settings.feeds_file or (own if own.exists() else registry.DEFAULT)
-
-
-def limits(settings: configuration.Settings) -> Limits:
-    """How servers are spoken to, with the operator's contact."""
-    contact = f" (+{settings.contact})" if settings.contact else ""
-    return Limits(
-        user_agent=f"racewire/{version('racewire')}{contact}",
-        host_concurrency=settings.host_concurrency,
-        host_interval=settings.host_interval,
-        proxy=settings.proxy,
-    )
-
-
-@contextmanager
-def from_settings() -> Iterator[Poller]:
-    """A poller as this process's settings say. Raises SettingsError, RegistryError."""
-    settings = configuration.load()
-    servers = configuration.servers(settings)
-    shortest, longest = settings.feed_bounds
-    poller = Poller(
-        connect(servers.database_url.get_secret_value()),
-        servers.broker,
-        topics(settings.topic_prefix),
-        registry.load(registry_path(settings)),
-        limits=limits(settings),
-        bounds=Bounds(floor=shortest, start=max(shortest, min(Bounds().start, longest)), ceiling=longest),
-        batch=settings.poll_batch,
-        horizon=Horizon(
-            first_import=timedelta(hours=settings.first_import_hours), seen=timedelta(days=settings.seen_days)
-        ),
-    )
-    try:
-        yield poller
-    finally:
-        poller.close()
-
-
-def row(poll: Poll) -> dict[str, object]:
-    """A poll as a row of the table people see."""
-    return {
-        "feed": poll.feed_id,
-        "fetch": poll.fetch,
-        "entries": poll.entries,
-        "articles": poll.articles,
-        "revisions": poll.revisions,
-        "sightings": poll.sightings,
-        "unchanged": poll.unchanged,
-        "rejected": len(poll.rejects),
-        "history": poll.history,
-        "pages": counted(poll.pages),
-        "detail": poll.detail,
-    }
-
-
-def totals(polls: Sequence[Poll]) -> dict[str, int]:
-    """The sums over polls; `entries` is the sum of what became of them, `history` is what is no news."""
-    names = ("entries", "articles", "revisions", "sightings", "unchanged", "history")
-    sums = {name: sum(getattr(p, name) for p in polls) for name in names}
-    return {"feeds": len(polls), **sums, "rejected": sum(len(p.rejects) for p in polls)}

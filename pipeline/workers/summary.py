@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from pipeline.feeds.fulltext import counted
 from pipeline.store.feeds import Poll
-from pipeline.workers.poller import row, totals
 
 _COLUMNS = ("articles", "revisions", "sightings", "rejected")
 # What Markdown, or HTML in it, would take for more than a letter. Servers have a hand in these words.
@@ -24,6 +24,30 @@ def summary(polls: Sequence[Poll]) -> str:
         lines += ["", f"| feed | {' | '.join(_COLUMNS)} |", f"|---{'|---:' * len(_COLUMNS)}|"]
         lines += [f"| {p.feed_id} | {' | '.join(str(row(p)[name]) for name in _COLUMNS)} |" for p in yielding]
     return "\n".join(lines)
+
+
+def row(poll: Poll) -> dict[str, object]:
+    """A poll as a row of the table people see."""
+    return {
+        "feed": poll.feed_id,
+        "fetch": poll.fetch,
+        "entries": poll.entries,
+        "articles": poll.articles,
+        "revisions": poll.revisions,
+        "sightings": poll.sightings,
+        "unchanged": poll.unchanged,
+        "rejected": len(poll.rejects),
+        "history": poll.history,
+        "pages": counted(poll.pages),
+        "detail": poll.detail,
+    }
+
+
+def totals(polls: Sequence[Poll]) -> dict[str, int]:
+    """The sums over polls; `entries` is the sum of what became of them, `history` is what is no news."""
+    names = ("entries", "articles", "revisions", "sightings", "unchanged", "history")
+    sums = {name: sum(getattr(p, name) for p in polls) for name in names}
+    return {"feeds": len(polls), **sums, "rejected": sum(len(p.rejects) for p in polls)}
 
 
 def _counted(count: int, plural: str) -> str:

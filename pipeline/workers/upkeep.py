@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from pipeline.bus.connection import Broker
 from pipeline.bus.reading import ends
 from pipeline.classify import Classifier
-from pipeline.store import backup, dead_letters, feeds, outbox, retention, takedown, verdicts
+from pipeline.store import backup, dead_letters, known, outbox, retention, takedown, verdicts
 from pipeline.store.aggregates import AGGREGATES, announce
 from pipeline.store.database import migrate
 from schemas.topics import Topic
@@ -53,7 +53,7 @@ def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedel
     jobs = {
         "polls": (retention.old_polls, polls),
         "dead_letters": (retention.settled_letters, letters),
-        "known_articles": (feeds.forget, seen),
+        "known_articles": (known.forget, seen),
     }
     removed = dict.fromkeys(jobs, 0)
     for name, (delete, age) in jobs.items():

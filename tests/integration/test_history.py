@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from pipeline.feeds.decide import Horizon, decide
 from pipeline.feeds.values import Feed, FeedState
 from pipeline.store import feeds as memory
+from pipeline.store.known import forget, load_known
 from pipeline.workers.upkeep import maintain
 from schemas.topics import ARTICLES, BACKFILL
 from tests.conftest import World
@@ -79,14 +80,14 @@ class Timeline:
 
     def poll(self, of: Feed, state: FeedState, published: datetime | None) -> tuple[str, bool]:
         candidate = a_candidate(of, published=published, now=self.now)
-        known = memory.load_known(self.tx, [candidate.article.article_id])
+        known = load_known(self.tx, [candidate.article.article_id])
         decision = decide(of, [candidate], known, HORIZON.news_since(state, self.now))
         memory.remember(self.tx, decision.memory, [], [])
         (outcome,) = decision.outcomes
         return outcome.kind, outcome.history
 
     def forget(self) -> int:
-        return memory.forget(self.tx, HORIZON.seen, 500)
+        return forget(self.tx, HORIZON.seen, 500)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from pipeline.feeds.values import FeedState
 from pipeline.store import queries
-from pipeline.store.feeds import remember, sync_registry
+from pipeline.store.feeds import remember
+from pipeline.store.registry import sync_registry
 from pipeline.store.verdicts import save_articles
 from pipeline.web import app
 from schemas.messages import FeedRef, Story
@@ -170,14 +171,14 @@ def test_the_feeds_how_they_answer_and_what_they_yield(
     now = datetime.now(UTC)
     wall = FeedState(feed_id="wall", status="blocked", reason="challenge", detail="<script>it asks</script>")
     with world.engine.begin() as tx:
-        sync_registry(tx, [a_feed("paper-en"), a_feed("wall")])
+        sync_registry(tx, [a_feed("paper-en"), a_feed("wall")], "any")
         remember(tx, [], [wall], [])
         # Of the five articles of these tests, those in English are this feed's: two of the three were core.
         tx.execute(text("UPDATE articles SET published_at = :then"), {"then": now - timedelta(days=2)})
         (paper, _) = queries.feeds(tx)
         assert (paper.articles, paper.judged, paper.core) == (3, 3, 2)
         assert round(paper.a_day, 2) == 1.5
-        sync_registry(tx, [a_feed("wall")])
+        sync_registry(tx, [a_feed("wall")], "other")
     page = client.get("/feeds").text
     assert page.index(">wall<") < page.index(">paper-en<")
     assert "<td>1.5</td>" in page

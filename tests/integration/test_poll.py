@@ -18,13 +18,16 @@ from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.decide import Horizon
 from pipeline.feeds.fetch import Limits
+from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.store import feeds as memory
 from pipeline.store import queries
 from pipeline.store.database import connect
+from pipeline.store.registry import revive, sync_registry
 from pipeline.workers import classifier
-from pipeline.workers.poller import Poller, totals
+from pipeline.workers.poller import Poller
 from pipeline.workers.relay import event_id_of
+from pipeline.workers.summary import totals
 from schemas.topics import ARTICLES
 from tests.conftest import World
 from tests.feedserver import FeedServer, rss
@@ -69,7 +72,7 @@ def poller(
         connect(world.servers.database_url.get_secret_value()),
         broker or world.broker,
         world.topics,
-        feeds,
+        Registry.of(feeds),
         limits=Limits(user_agent="racewire-test"),
         bounds=Bounds(floor=HOUR, start=HOUR, ceiling=HOUR),
         batch=batch,
@@ -208,7 +211,7 @@ def test_a_host_is_in_one_polls_hands_at_a_time(world: World, server: FeedServer
     here = [feed(server, f"here-{n}", f"/{n}") for n in range(3)]
     there = replace(here[0], id="there", url="http://LOCALHOST:1/feed")
     with world.engine.begin() as tx:
-        memory.sync_registry(tx, [*here, there])
+        sync_registry(tx, [*here, there], "any")
     with world.engine.begin() as first, ThreadPoolExecutor(1) as threads:
         assert [f.id for f, _ in memory.claim(first, "a", 1, HOUR)] == ["here-0"]
 
@@ -284,7 +287,7 @@ def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
     assert world.scalar("SELECT state->>'status' FROM feeds WHERE feed_id = 'b'") == "duplicate"
     there = replace(feed(server, "c", "/new"), url=server.url("/new").replace("127.0.0.1", "localhost"))
     with world.engine.begin() as tx:
-        memory.sync_registry(tx, [*feeds, there])
+        sync_registry(tx, [*feeds, there], "any")
         # The host that counts is the one that is asked.
         assert [f.id for f, _ in memory.claim(tx, "x", 9, HOUR, ["a"])] == ["a"]
     with world.engine.begin() as tx:
@@ -299,12 +302,13 @@ def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
     due = "SELECT next_poll_at IS NOT NULL FROM feeds WHERE feed_id = 'b'"
     for registered, expected in ((feeds, False), (feeds[1:], True)):
         with world.engine.begin() as tx:
-            memory.sync_registry(tx, registered)
+            sync_registry(tx, registered, "any")
+            revive(tx)
         assert world.scalar(due) is expected
     # Another address in the registry voids what was learned of the old one.
     mended = [there, replace(feeds[0], url=old.url("/else"))]
     with world.engine.begin() as tx:
-        memory.sync_registry(tx, mended)
+        sync_registry(tx, mended, "other")
     assert world.scalar("SELECT state->>'moved_to' FROM feeds WHERE feed_id = 'a'") is None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import settings as configuration
 from pipeline.settings import SettingsError
-from pipeline.workers.poller import limits
+from pipeline.workers.polling import limits
 
 
 @pytest.fixture(autouse=True)

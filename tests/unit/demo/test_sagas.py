@@ -17,8 +17,8 @@ from pipeline.feeds import registry
 from pipeline.feeds.decide import decide as decide_feed
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
+from pipeline.feeds.outcomes import Candidate, Known
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Candidate, Known
 from pipeline.stories import Member, Settings, State
 from pipeline.stories import decide as decide_stories
 from schemas.messages import Assessment, Release, Story

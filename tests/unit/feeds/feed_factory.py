@@ -6,7 +6,8 @@ from html import escape
 
 from pipeline.feeds.identify import identify
 from pipeline.feeds.language import Detector
-from pipeline.feeds.values import Candidate, Entry, Feed, FeedKind, ParsedFeed, Reject
+from pipeline.feeds.outcomes import Candidate, Reject
+from pipeline.feeds.values import Entry, Feed, FeedKind, ParsedFeed
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DETECTOR = Detector({"de", "en", "es", "fr", "ja", "ko", "zh"})

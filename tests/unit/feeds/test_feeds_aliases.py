@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from pipeline.feeds.aliases import ids, named_by_page, settle
 from pipeline.feeds.decide import decide, richest, wants_page
 from pipeline.feeds.identify import article_id, with_text_of_page
-from pipeline.feeds.values import Candidate, Decision, Feed, Known, Reject
+from pipeline.feeds.outcomes import Candidate, Decision, Known, Reject
+from pipeline.feeds.values import Feed
 from tests.unit.feeds.feed_factory import DETECTOR, a_candidate, a_feed
 
 LINK = "https://www.paper.example/2026/11/lab-delays-model?from=feed"

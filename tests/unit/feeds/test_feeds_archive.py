@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.feeds import archive
 from pipeline.feeds.archive import Archive, Item, files
-from pipeline.feeds.values import Candidate, Reject
+from pipeline.feeds.outcomes import Candidate, Reject
 from schemas.codec import encode
 from schemas.messages import Article
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, an_item, rss

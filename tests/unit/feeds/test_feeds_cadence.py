@@ -8,15 +8,18 @@ from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from pipeline.feeds.cadence import (
+    AT_ONCE,
     LONGEST_BACKOFF,
     LONGEST_PATIENCE,
     Bounds,
+    a_round,
     held_until,
     is_our_outage,
     next_state,
 )
 from pipeline.feeds.decide import decide
-from pipeline.feeds.values import Decision, Entry, FeedState, Fetched, Hints, ParsedFeed, Validators
+from pipeline.feeds.outcomes import Decision
+from pipeline.feeds.values import Entry, FeedState, Fetched, Hints, ParsedFeed, Rhythm, Seen, Validators
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed
 
 BOUNDS = Bounds(floor=timedelta(minutes=10), start=timedelta(hours=1), ceiling=timedelta(hours=8))
@@ -211,6 +214,25 @@ def test_a_proxy_that_does_not_work_is_not_held_against_a_feed() -> None:
 
 def _unreachable(host: str) -> Fetched:
     return Fetched(kind="failed", url=f"https://{host}/feed", reason="connect", detail="no route")
+
+
+def test_what_is_due_at_once_is_spread_over_the_shortest_interval() -> None:
+    bounds = Bounds(floor=timedelta(minutes=5), every=timedelta(minutes=1))
+    assert a_round(109, bounds) == AT_ONCE >= 109  # no crowd
+    assert a_round(5_000, bounds) == 1_000
+    assert a_round(5_000, replace(bounds, every=timedelta(hours=1))) == 5_000
+    assert a_round(5_000, replace(bounds, floor=timedelta(0))) == 5_000
+
+
+def test_a_document_with_seen_entries_is_no_empty_one_and_reaches_back() -> None:
+    seen = Seen(digest="d", address="a", published=NOW - timedelta(hours=4))
+    document = replace(PARSED, entries=(), seen=(seen,))
+    state = step(NEW, OK, document, decide(a_feed(), [], {}))
+    assert (state.status, state.oldest_at, state.gaps) == ("ok", seen.published, 0)
+    posted = replace(HEALTHY, rhythm=Rhythm(last=NOW - timedelta(days=1), events=5.0, exposure=100.0))
+    new = replace(PARSED, entries=(Entry(title="t", published=NOW, precision="second"),))
+    assert step(posted, OK, new, NEWS).gaps == 1
+    assert step(posted, OK, replace(new, seen=(seen,)), NEWS).gaps == 0
 
 
 def test_an_outage_is_ours_when_no_host_of_several_is_reached() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.feeds.decide import decide
 from pipeline.feeds.identify import identify
+from pipeline.feeds.outcomes import Known
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Known
 from tests.identity import Case, cases
 from tests.unit.feeds.feed_factory import DETECTOR, NOW
 

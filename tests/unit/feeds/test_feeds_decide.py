@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from pipeline.feeds.decide import ALL_TIME, MAX_EDITS, Horizon, decide, wants_page
 from pipeline.feeds.identify import with_text_of_page
-from pipeline.feeds.values import Candidate, Decision, Entry, Feed, FeedState, Known, Reject
+from pipeline.feeds.outcomes import Candidate, Decision, Known, Reject
+from pipeline.feeds.values import Entry, Feed, FeedState
 from tests.unit.feeds.feed_factory import DETECTOR, NOW, a_candidate, a_feed, identified
 
 PAPER = a_feed("paper", rank=5)

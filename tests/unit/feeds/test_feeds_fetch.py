@@ -255,7 +255,7 @@ def test_what_nobody_expected_is_shown_with_the_feed(monkeypatch: pytest.MonkeyP
     def pool(*_: object) -> None:
         raise LookupError("no such thing")
 
-    monkeypatch.setattr(fetching, "_pool", pool)
+    monkeypatch.setattr(fetching, "_client", pool)
     fetched = fetch("https://paper.example/")
     assert fetched.reason == "unexpected"
     assert fetched.detail == "fetching failed unexpectedly: LookupError: no such thing"

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from pipeline.feeds import fulltext, robots
 from pipeline.feeds.fetch import Limits
 from pipeline.feeds.fulltext import MAX_PAGES, Completed, complete
-from pipeline.feeds.values import Candidate, Entry, Feed, Known, Robots
+from pipeline.feeds.outcomes import Candidate, Known
+from pipeline.feeds.values import Entry, Feed, Robots
 from tests.unit.feeds.feed_factory import DETECTOR, NOW, a_feed, identified
 from tests.unit.feeds.lying_server import LyingServer, http
 

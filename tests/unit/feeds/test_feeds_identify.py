@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.feeds.language import Detector
-from pipeline.feeds.values import Candidate, Entry, Reject
+from pipeline.feeds.outcomes import Candidate, Reject
+from pipeline.feeds.values import Entry
 from tests.unit.feeds.feed_factory import NOW, a_candidate, a_feed, identified
 
 

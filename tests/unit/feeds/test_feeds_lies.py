@@ -20,8 +20,9 @@ from pipeline.feeds import fetch
 from pipeline.feeds.cadence import LONGEST_PATIENCE, Bounds, next_state
 from pipeline.feeds.decide import decide
 from pipeline.feeds.fetch import Limits, fetch_all
+from pipeline.feeds.outcomes import Decision
 from pipeline.feeds.parse import parse
-from pipeline.feeds.values import Decision, FeedState, Fetched, Validators
+from pipeline.feeds.values import FeedState, Fetched, Validators
 from tests.unit.feeds.feed_factory import NOW, a_feed, an_item, identified, rss
 from tests.unit.feeds.lying_server import Answer, LyingServer, chunked, dripping, endless, http, reset
 
@@ -232,7 +233,7 @@ DOCUMENTS: Lies = {
         "failing",
     ),
     "deep nesting": (http(body=rss("<title>t</title>" + "<a>" * 20_000)), None, "ok"),
-    "deep nesting in JSON": (http(body=DEEP_JSON[:99_000]), "parser-failed", "failing"),
+    "deep nesting in JSON": (http(body=DEEP_JSON[:99_000]), "too-complex", "failing"),
 }
 STATUSES: Lies = {
     "204": (http(204), "http-204", "failing"),

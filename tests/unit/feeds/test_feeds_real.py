@@ -14,9 +14,10 @@ import pytest
 
 from pipeline.feeds.decide import decide
 from pipeline.feeds.identify import identify
+from pipeline.feeds.outcomes import Candidate, Decision, Known, Reject
 from pipeline.feeds.parse import parse
 from pipeline.feeds.text import MAX_TITLE, from_html
-from pipeline.feeds.values import Candidate, Decision, Entry, Feed, Known, ParsedFeed, Reject
+from pipeline.feeds.values import Entry, Feed, ParsedFeed
 from tests.unit.feeds.feed_factory import DETECTOR, NOW, a_feed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import to_builtins
 
-from pipeline.feeds.registry import RegistryError, checked, free_id, grow, load, renamed
+from pipeline.feeds.registry import Registry, RegistryError, checked, free_id, grow, load, renamed
 from tests.unit.feeds.feed_factory import a_feed
 
 FEED = """\
@@ -17,6 +17,22 @@ FEED = """\
   kind: press
   rank: 1
 """
+
+
+def test_a_registry_is_read_only_when_it_differs(tmp_path: Path) -> None:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(FEED.format("a", "https://a.example/"), "utf-8")
+    before = Registry.at(path)
+    assert before.digest == Registry.at(path).digest
+    assert [feed.id for feed in before.read()] == ["a"]
+    path.write_text("not a registry", "utf-8")
+    broken = Registry.at(path)  # nothing is read yet
+    assert broken.digest != before.digest
+    with pytest.raises(RegistryError, match=r"feeds\.yaml:1"):
+        broken.read()
+    with pytest.raises(RegistryError, match="cannot be read"):
+        Registry.at(tmp_path / "none.yaml")
+    assert Registry.of([a_feed("a")]).digest != Registry.of([a_feed("b")]).digest
 
 
 def test_the_packaged_registry_covers_seven_languages_and_the_labs() -> None:
