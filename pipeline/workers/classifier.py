@@ -6,38 +6,36 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.classify import Classifier
 from pipeline.store import verdicts
-from pipeline.workers.strategy import Prepare, StoreStrategy, Write
-from schemas.messages import Article
+from pipeline.workers.strategy import StoreStrategy
+from schemas.messages import Article, Assessment
 from schemas.topics import ARTICLES, ASSESSMENTS, Topic
 
 NAME = "classifier"
 
 
-def strategy(engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier) -> StoreStrategy:
+def strategy(
+    engine: Engine, topics: dict[str, Topic], group: str, classifier: Classifier, *, cautious: int = 500
+) -> StoreStrategy:
     """What the consumer loop runs on `news.articles.v1`."""
-    source = topics[ARTICLES]
+
+    def assess(article: Article) -> tuple[Article, Assessment]:
+        # A sighting's text is judged too: the row is made of it where the article itself has not come.
+        return article, classifier.assess(article)
+
+    def write(tx: Connection, done: Sequence[tuple[Article, Assessment]]) -> None:
+        articles = [article for article, _ in done]
+        found = {(a.article_id, a.revision): a for _, a in done}
+        verdicts.save_articles(tx, articles)
+        verdicts.save_assessments(tx, topics[ASSESSMENTS], [a.article_id for a in articles], found)
+
     return StoreStrategy(
         engine,
         group,
-        source,
+        topics[ARTICLES],
         topics[f"{ARTICLES}.dead-letters"],
-        assessing(classifier, topics[ASSESSMENTS]),
+        assess,
+        write,
         worker=NAME,
         version=classifier.version,
+        cautious=cautious,
     )
-
-
-def assessing(classifier: Classifier, topic: Topic) -> Prepare:
-    """Assess a batch, then write articles and verdicts together."""
-
-    def prepare(articles: Sequence[Article]) -> Write:
-        # A sighting's text is judged too: the row is made of it where the article itself has not come.
-        found = {(a.article_id, a.revision): classifier.assess(a) for a in articles}
-
-        def write(tx: Connection) -> None:
-            verdicts.save_articles(tx, articles)
-            verdicts.save_assessments(tx, topic, [a.article_id for a in articles], found)
-
-        return write
-
-    return prepare

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.bus.consumer import ConsumerLoop
+from pipeline.bus.gathering import Limits
 from pipeline.store import dead_letters
 from pipeline.workers import classifier, storyteller
 from pipeline.workers.leading import lead
@@ -24,8 +25,9 @@ LETTERS = f"{ARTICLES}.dead-letters"
 
 
 def start_classifier(world: World) -> None:
-    strategy = classifier.strategy(world.engine, world.topics, "c", StubClassifier())
-    loop = ConsumerLoop(world.broker, [world.topics[ARTICLES].name], group(world, "c"), strategy, batch=50)
+    name = group(world, "classifier")
+    strategy = classifier.strategy(world.engine, world.topics, name, StubClassifier())
+    loop = ConsumerLoop(world.broker, [world.topics[ARTICLES].name], name, strategy, limits=Limits(count=50))
     world.start(loop.run)
 
 
@@ -50,8 +52,8 @@ def start_storyteller(world: World) -> None:
             lambda lease: ConsumerLoop(
                 world.broker,
                 [world.topics[ASSESSMENTS].name],
-                group(world, "s"),
-                storyteller.strategy(world.engine, world.topics, "s", "v", lease),
+                group(world, "storyteller"),
+                storyteller.strategy(world.engine, world.topics, group(world, "storyteller"), "v", lease),
             ).run(stop),
         )
     )
@@ -119,7 +121,7 @@ def test_a_broken_record_becomes_a_dead_letter_and_is_redriven(world: World) -> 
         assert isinstance(letter, DeadLetter)
         assert record.key == letter.key
         letters[letter.value] = letter
-    assert {d.reason for d in letters.values()} == {"decode", "process"}
+    assert {d.reason for d in letters.values()} == {"decode", "process", "write"}
     assert "poison in" in letters[poison.value].errors[0]
     assert letters[nul.value].errors
 
@@ -128,8 +130,9 @@ def test_a_broken_record_becomes_a_dead_letter_and_is_redriven(world: World) -> 
             return super().assess(msgspec.structs.replace(given, text="cured"))
 
     world.stop_all()
-    strategy = classifier.strategy(world.engine, world.topics, "c", Mended())
-    loop = ConsumerLoop(world.broker, [topic.name], group(world, "c"), strategy)
+    name = group(world, "classifier")
+    strategy = classifier.strategy(world.engine, world.topics, name, Mended())
+    loop = ConsumerLoop(world.broker, [topic.name], name, strategy)
     world.start(loop.run)
     start_relay(world)
     with world.engine.begin() as tx:
@@ -160,7 +163,7 @@ def test_a_group_that_an_operator_reset_replays_and_writes_nothing_twice(world: 
     world.stop_all()
     before = world.scalar("SELECT count(*) FROM outbox")
     admin = world.broker.admin()
-    name = group(world, "c")
+    name = group(world, "classifier")
     places = admin.list_group_offsets([name])
     admin.close()
     assert places
