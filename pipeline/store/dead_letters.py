@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, update
 from pipeline.store import outbox
 from pipeline.store.database import insert_rows
 from pipeline.store.models import DeadLetterRow
-from schemas.codec import OutRecord, record
+from schemas.codec import ContractError, OutRecord, record
 from schemas.messages import DeadLetter
 from schemas.topics import Topic
 
@@ -45,11 +45,7 @@ def add(tx: Connection, topic: Topic, letters: Sequence[DeadLetter]) -> None:
     }
     outbox.add(
         tx,
-        [
-            record(topic, d, time=d.failed_at, event_id=f"{d.topic}:{d.partition}:{d.offset}")
-            for d in letters
-            if (d.topic, d.partition, d.offset) in added
-        ],
+        [_announced(topic, d) for d in letters if (d.topic, d.partition, d.offset) in added],
     )
 
 
@@ -83,6 +79,17 @@ def counts(tx: Connection) -> dict[str, int]:
     """Dead letters by state."""
     row = DeadLetterRow
     return dict(tx.execute(select(row.state, func.count()).group_by(row.state)).all())
+
+
+def _announced(topic: Topic, letter: DeadLetter) -> OutRecord:
+    """What is told of a new dead letter: all of it, or where that is too large for the topic what matters."""
+    event_id = f"{letter.topic}:{letter.partition}:{letter.offset}"
+    try:
+        return record(topic, letter, time=letter.failed_at, event_id=event_id)
+    except ContractError as error:
+        told = [*letter.errors, f"left out here: key, value and headers ({error})"]
+        slim = msgspec.structs.replace(letter, key=None, value=None, headers=[], errors=told)
+        return record(topic, slim, time=letter.failed_at, event_id=event_id)
 
 
 def _again(letter_id: int, letter: DeadLetter) -> OutRecord:

@@ -16,7 +16,8 @@ from pipeline.store import dead_letters
 from schemas.codec import header
 from schemas.messages import DeadLetter, Header
 
-LAST_MOMENT = 253_402_300_799_000  # of the year 9999 in ms: more than Python's datetime takes is cut
+# In ms: 1970 to the end of the last year that the contract reads. Kafka takes any number.
+FIRST_MOMENT, LAST_MOMENT = 0, 4_133_980_799_000
 CHAIN = 10  # exceptions of a chain that are kept
 
 # What differs between records with the same fault: quoted values and numbers. Paths stand in back quotes.
@@ -29,7 +30,7 @@ def letter(record: Any, reason: str, error: BaseException, worker: str, version:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        timestamp=datetime.fromtimestamp(min(max(record.timestamp, 0), LAST_MOMENT) / 1000, UTC),
+        timestamp=datetime.fromtimestamp(min(max(record.timestamp, FIRST_MOMENT), LAST_MOMENT) / 1000, UTC),
         key=record.key,
         value=record.value,
         headers=[Header(key=_clean(name), value=value or b"") for name, value in record.headers],
