@@ -210,6 +210,7 @@ class StoreStrategy:
                 if results := [item.result for item in items if not item.letter]:
                     self._results(tx, results)
                 dead_letters.add(tx, self._letters, [item.letter for item in items if item.letter])
+                dead_letters.settle(tx, _redriven(items, failed=False), _redriven(items, failed=True))
                 progress.save_offsets(tx, self._group, Batch([item.record for item in items]).positions)
         except ConflictError as error:
             raise UnavailableError(str(error)) from error
@@ -233,6 +234,12 @@ def process_name() -> str:
 def unavailable(error: DBAPIError) -> UnavailableError:
     """The database's error as one that is waited out. Its statement and parameters stay out of the log."""
     return UnavailableError(f"Postgres: {' '.join(str(error.orig).split())[:300]}")
+
+
+def _redriven(items: Sequence[_Done], *, failed: bool) -> list[int]:
+    """The dead letters that records were redriven from, of those that failed again or of the others."""
+    found = [dead_letters.letter_of(i.record.headers) for i in items if (i.letter is not None) is failed]
+    return [number for number in found if number is not None]
 
 
 def _place(record: Any) -> tuple[str, int, int]:

@@ -4,7 +4,8 @@ The flows schedule them and the command line runs them; each does its work in sm
 can be stopped and started at any time.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 
 from pipeline.classify import Classifier
 from pipeline.store import dead_letters, retention, verdicts
+from pipeline.store.dead_letters import Redriven, Selection
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
@@ -53,7 +55,33 @@ def maintain(engine: Engine, polls: timedelta, letters: timedelta) -> dict[str, 
     return removed
 
 
-def redrive(engine: Engine, ids: Sequence[int] = (), limit: int = 1000) -> list[int]:
-    """Queue open dead letters for their topic again; the ids that were."""
-    with engine.begin() as tx:
-        return dead_letters.redrive(tx, limit, ids)
+def redrive(
+    engine: Engine,
+    topics: Mapping[str, Topic],
+    chosen: Selection,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    rate: float | None = None,
+) -> Redriven:
+    """Queue open dead letters for their topics again, at most `rate` a second; what became of each.
+
+    A dry run changes nothing.
+    """
+    page = PAGE if rate is None else max(1, min(PAGE, int(rate)))
+    done: list[int] = []
+    refused: dict[int, str] = {}
+    after = 0
+    while True:
+        with engine.connect() as tx:
+            numbers = dead_letters.numbers(tx, chosen, after, page)
+            outcome = dead_letters.redrive(tx, topics, numbers, force=force)
+            if not dry_run:
+                tx.commit()
+        done += outcome.done
+        refused |= outcome.refused
+        if len(numbers) < page:
+            return Redriven(done, refused)
+        after = numbers[-1]
+        if rate and not dry_run:
+            time.sleep(page / rate)

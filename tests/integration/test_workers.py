@@ -9,6 +9,7 @@ from sqlalchemy import text
 from pipeline.bus.consumer import ConsumerLoop
 from pipeline.bus.gathering import Limits
 from pipeline.store import dead_letters
+from pipeline.store.dead_letters import Redriven, Selection
 from pipeline.workers import classifier, storyteller
 from pipeline.workers.leading import lead
 from pipeline.workers.relay import Relay, event_id_of
@@ -136,11 +137,13 @@ def test_a_broken_record_becomes_a_dead_letter_and_is_redriven(world: World) -> 
     world.start(loop.run)
     start_relay(world)
     with world.engine.begin() as tx:
-        assert len(dead_letters.redrive(tx)) == 2
+        numbers = dead_letters.numbers(tx, Selection())
+        assert dead_letters.redrive(tx, world.topics, numbers) == Redriven(numbers, {})
     until(lambda: world.scalar("SELECT count(*) FROM articles") == 42)
     until(lambda: world.scalar("SELECT count(*) FROM dead_letters WHERE state = 'open'") == 1)
     with world.engine.begin() as tx:
-        assert {d.attempts for _, d in dead_letters.list_open(tx)} == {2}
+        assert {d.attempts for _, d in dead_letters.letters(tx, Selection())} == {2}
+        assert dead_letters.counts(tx) == {"open": 1, "resolved": 1, "failed-again": 1}
 
 
 def test_a_restored_older_database_rewinds_the_group(world: World) -> None:
