@@ -134,12 +134,17 @@ class ConsumerLoop:
         failures = 0
         while not stop.is_set():
             try:
-                return self._broker.consumer(self._group, **self._settings)
+                consumer = self._broker.consumer(self._group, **self._settings)
+                for topic in self._topics:
+                    # Known before the group is joined: kafka-python else may assign nothing, for minutes.
+                    consumer.partitions_for_topic(topic)
             except KafkaError as error:
                 wait = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
                 failures += 1
                 log.warning("%s: no broker at %s: %r", self._group, self._broker.bootstrap, error)
                 stop.wait(wait)
+            else:
+                return consumer
         return None
 
     def _turn(self, consumer: Any, listener: _Assigned) -> None:

@@ -61,14 +61,17 @@ def beat(tx: Connection, group: str, owner: str) -> None:
 
 
 def begin(tx: Connection, group: str, place: Place, offset: int) -> int:
-    """A record is tried alone: how often it was begun, this time included."""
+    """A record is tried alone: how often it was begun, this time included.
+
+    One before the marked one, which a replay meets again on its way there, leaves the mark as it is.
+    """
     row = ClaimRow
-    again = case((row.trying == offset, row.attempts), else_=0)
+    again = case((row.trying == offset, row.attempts + 1), (row.trying > offset, row.attempts), else_=1)
     statement = (
         update(row)
         .where(row.group_id == group, row.topic == place[0], row.partition == place[1])
-        .values(trying=offset, attempts=again + 1)
-        .returning(row.attempts)
+        .values(trying=func.greatest(row.trying, offset), attempts=again)
+        .returning(case((row.trying == offset, row.attempts), else_=1))
     )
     return tx.scalar(statement) or 1
 

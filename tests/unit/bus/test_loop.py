@@ -56,6 +56,9 @@ class Consumer:
         found: Sequence[Record] = self.script.pop(0)(self) or ()
         return {p: r for p in (P0, P1) if (r := [x for x in found if x.partition == p.partition])}
 
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0, 1}
+
     def assignment(self) -> set[TopicPartition]:
         return set(self.ours)
 
