@@ -8,6 +8,7 @@ from prefect.artifacts import create_table_artifact
 from pipeline import settings as configuration
 from pipeline.assets import classifier
 from pipeline.store.database import connect
+from pipeline.store.dead_letters import Selection
 from pipeline.workers import upkeep
 from schemas.topics import ASSESSMENTS, topics
 
@@ -33,10 +34,13 @@ def maintain() -> dict[str, int]:
 
 
 @flow(name="redrive")
-def redrive(ids: list[int] | None = None, limit: int = 1000) -> dict[str, int]:
-    """Send open dead letters, all or `ids`, to their topic again."""
-    engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value())
-    return _report("redrive", {"redriven": len(upkeep.redrive(engine, ids or (), limit))})
+def redrive(ids: list[int] | None = None, fingerprint: str | None = None) -> dict[str, int]:
+    """Send open dead letters, all or those of a fault or `ids`, to their topics again."""
+    settings = configuration.load()
+    engine = connect(configuration.servers(settings).database_url.get_secret_value())
+    chosen = Selection(ids=ids or (), fingerprint=fingerprint)
+    done = upkeep.redrive(engine, topics(settings.topic_prefix), chosen)
+    return _report("redrive", {"redriven": len(done.done), "refused": len(done.refused)})
 
 
 def _report(key: str, counts: dict[str, int]) -> dict[str, int]:

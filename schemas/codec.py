@@ -3,17 +3,23 @@
 Not here: Kafka itself. `OutRecord` is what a producer is given, `decode` what a consumer calls.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
 
-from schemas.messages import Message
+from schemas.messages import Message, Timestamp
 from schemas.topics import Topic
 
 SOURCE = "/racewire"
+FRAMING = 1024  # bytes: what Kafka puts around a record, and two headers of a redrive
+# Outside of these years nothing happened that travels here. A time that did would be the newest for good, and
+# one at the edge of what Postgres keeps could not be read again.
+YEARS = range(1900, 2101)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -38,6 +44,7 @@ def record(
 
     `version` is the aggregate's and travels as the `sequence` extension. `event_id` must be the same
     whenever the same fact is published again; by default it is key, version and a hash of the content.
+    Raises ContractError for a record that is larger than the topic takes: it could never be published.
     """
     key: str | bytes | None = getattr(message, topic.key)
     raw = key.encode() if isinstance(key, str) else key
@@ -66,13 +73,24 @@ def _out(
         "sequence": str(version),
     }
     headers = tuple((f"ce_{name}", text.encode()) for name, text in attributes.items())
-    return OutRecord(
+    made = OutRecord(
         topic=topic.name,
         key=key,
         event_id=event_id,
         value=value,
         headers=(*headers, ("content-type", b"application/json")),
     )
+    if not fits(topic, made):
+        raise ContractError(
+            f"{topic.name}: an event of {len(value or b'')} bytes is larger than the topic takes"
+        )
+    return made
+
+
+def fits(topic: Topic, made: OutRecord) -> bool:
+    """Whether the broker takes a record, uncompressed as our producers send it."""
+    size = len(made.key or b"") + len(made.value or b"") + sum(len(k) + len(v) for k, v in made.headers)
+    return size + FRAMING <= int(topic.config.get("max.message.bytes", 1_048_588))
 
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
@@ -90,8 +108,9 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None
 def decode(topic: Topic, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Message:
     """The message in a record of `topic`.
 
-    Raises ContractError when the record is of another event type, empty, not JSON, or breaks the schema.
-    A missing `ce_type` is forgiven: the topic says what it carries.
+    Raises ContractError when the record is of another event type, empty, not JSON, breaks the schema, or
+    has a time outside of YEARS. A missing `ce_type` is forgiven: the topic says what it carries. NUL and lone
+    surrogates, which JSON can say and no database keeps, become U+FFFD.
     """
     kind = header(headers, "ce_type")
     if kind is not None and kind != topic.event_type:
@@ -99,19 +118,39 @@ def decode(topic: Topic, headers: Iterable[tuple[str, bytes | None]], value: byt
     if value is None:
         raise ContractError(f"{topic.name}: a record without a value where {topic.type_name} is expected")
     try:
-        return _decoder(topic).decode(value)
+        message = _decoder(topic.message_type).decode(_mended(value))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ContractError(f"{topic.name}: not a valid {topic.type_name}: {error}") from error
+    for name in _times(topic.message_type):
+        if getattr(message, name).year not in YEARS:
+            raise ContractError(f"{topic.name}: a time outside of all that is news - at `$.{name}`")
+    return message
 
 
-_decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
+# An escape in JSON: a pair of surrogates, what is no text (the group), or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
-def _decoder(topic: Topic) -> msgspec.json.Decoder[Message]:
-    found = _decoders.get(topic.message_type)
-    if found is None:
-        found = _decoders[topic.message_type] = msgspec.json.Decoder(topic.message_type)
-    return found
+def _mended(value: bytes) -> bytes:
+    """The JSON with U+FFFD for what is no text."""
+    if not any(escape in value for escape in (b"\\u0000", b"\\ud", b"\\uD")):
+        return value
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], value)
+
+
+@cache
+def _decoder(kind: type[Message]) -> msgspec.json.Decoder[Message]:
+    return msgspec.json.Decoder(kind)
+
+
+@cache
+def _times(kind: type[Message]) -> tuple[str, ...]:
+    """The fields of a message that are times."""
+    return tuple(f.name for f in msgspec.structs.fields(kind) if f.type == Timestamp)
 
 
 def encode(message: Struct | Mapping[str, object]) -> bytes:

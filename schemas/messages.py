@@ -211,7 +211,9 @@ class Header(Message, frozen=True, kw_only=True):
 class DeadLetter(Message, frozen=True, kw_only=True):
     """A record that could not be processed: its bytes, its place, the reason. `key` and `value` are base64.
 
-    `reason` is `decode` or `process`; `errors` is the exception's chain, outermost first.
+    `reason` is `decode`, `process`, `write` or `killed-worker`; `errors` is the exception's chain, outermost
+    first. Where the bytes are too large for the topic, `key`, `value` and `headers` are left out, and
+    `errors` says so.
     """
 
     topic: str

@@ -6,6 +6,10 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
+from pipeline.bus import lenient
+
+lenient.install()
+
 
 class UnavailableError(Exception):
     """A server cannot be reached or cannot answer now. Wait and try again; nothing is wrong with the data."""

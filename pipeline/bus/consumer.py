@@ -2,52 +2,43 @@
 
 The store is the truth about how far a worker has come; Kafka's group offsets follow it, so that lag tools and
 offset resets work as operators know them. The loop finishes a batch before it polls again, so nothing is
-in flight when partitions are revoked. Where a server is down it goes back to the start of the batch, pauses
-its partitions and keeps polling, so that it stays in the group while it waits.
+in flight when partitions are revoked. Where a server is down it keeps the batch, pauses its partitions and
+keeps polling, so that it stays in the group while it waits; what is revoked meanwhile is dropped.
 """
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import FencedInstanceIdError, KafkaError
 
 from pipeline.bus.connection import Broker, UnavailableError
+from pipeline.bus.gathering import Batch, Gathering, Limits, Place
 
 log = logging.getLogger(__name__)
 
-Place = tuple[str, int]  # topic, partition
-POLL_MS = 200  # how long a stop request waits at most
+FULL_SECONDS = 0.05  # for heartbeats and rebalances while a batch waits already
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)  # waits while a server is down; the last one repeats
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Records in the order of their partitions, and the offsets to remember once they are done."""
-
-    records: Sequence[Any]
-
-    @property
-    def positions(self) -> dict[Place, int]:
-        """Per partition the offset of the next record to read."""
-        return {(r.topic, r.partition): r.offset + 1 for r in self.records}
 
 
 class Strategy(Protocol):
     """What a worker does with a batch, and where it remembers how far it came."""
 
-    def positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """The next offset of each partition as the store knows it. Raises UnavailableError."""
+    def claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """Take over partitions: their next offsets as the store knows them. Raises UnavailableError."""
+
+    def release(self, places: Sequence[Place]) -> None:
+        """Partitions are let go in good order. Raises nothing."""
 
     def handle(self, batch: Batch) -> None:
         """Write results, dead letters and `batch.positions` in one transaction. Raises UnavailableError."""
 
     def tick(self) -> None:
-        """Called on every turn, some five times a second when idle."""
+        """Called on every turn, some five times a second when idle. Raises UnavailableError."""
 
 
 def start_at(stored: int | None, committed: int | None, first: int, end: int) -> tuple[int, str]:
@@ -71,26 +62,28 @@ def start_at(stored: int | None, committed: int | None, first: int, end: int) ->
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
-    """Collects what was assigned. It runs on the client's I/O thread, where nothing may block."""
+    """Collects what comes and goes. It runs on the client's I/O thread, during `poll`; nothing may block."""
 
     def __init__(self) -> None:
         self.fresh: set[TopicPartition] = set()
+        self.gone: set[TopicPartition] = set()
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self.fresh.update(assigned)
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         self.fresh.difference_update(revoked)
+        self.gone.update(revoked)
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
-        self.fresh.difference_update(lost)
+        self.on_partitions_revoked(lost)
 
 
 class ConsumerLoop:
     """Reads `topics` as `group` and hands batches to the strategy until `stop` is set.
 
     `instance` makes the member static: only where it is stable and unique (an ordinal), since a restart then
-    takes its partitions back at once. Batches hold at most `batch` records.
+    takes its partitions back at once.
     """
 
     def __init__(
@@ -100,14 +93,15 @@ class ConsumerLoop:
         group: str,
         strategy: Strategy,
         *,
-        batch: int = 500,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
         instance: str | None = None,
     ) -> None:
         self._broker, self._topics, self._group, self._strategy = broker, tuple(topics), group, strategy
+        self._waiting = Gathering(limits)
         self._settings: dict[str, Any] = {
             "group_id": group,
             "group_instance_id": f"{group}-{instance}" if instance else None,
-            "max_poll_records": batch,
+            "max_poll_records": limits.count,
             "partition_assignment_strategy": [CooperativeStickyAssignor],
             # A killed member's partitions go to the others after this; the broker's floor is 6 s.
             "session_timeout_ms": 10_000,
@@ -133,44 +127,71 @@ class ConsumerLoop:
                     log.warning("%s: waiting %.1f s (try %d): %s", self._group, wait, failures, error)
                     self._hold(consumer, listener, stop, wait)
         finally:
+            self._strategy.release(_places(consumer.assignment()))
             consumer.close(autocommit=False, timeout_ms=5000)
 
     def _connect(self, stop: threading.Event) -> Any:
         failures = 0
         while not stop.is_set():
             try:
-                return self._broker.consumer(self._group, **self._settings)
+                consumer = self._broker.consumer(self._group, **self._settings)
+                for topic in self._topics:
+                    # Known before the group is joined: kafka-python else may assign nothing, for minutes.
+                    consumer.partitions_for_topic(topic)
             except KafkaError as error:
                 wait = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
                 failures += 1
                 log.warning("%s: no broker at %s: %r", self._group, self._broker.bootstrap, error)
                 stop.wait(wait)
+            else:
+                return consumer
         return None
 
     def _turn(self, consumer: Any, listener: _Assigned) -> None:
-        polled = consumer.poll(timeout_ms=POLL_MS)
+        waiting = self._waiting
+        if waiting.full:
+            consumer.pause(*consumer.assignment())
+        else:
+            consumer.resume(*consumer.paused())
+        self._poll(consumer, listener, FULL_SECONDS if waiting.full else waiting.patience(monotonic()))
         self._strategy.tick()
         if listener.fresh:
-            # What came with the assignment was read from Kafka's offsets: dropped, and read again from ours.
-            _rewind(consumer, polled)
             self._align(consumer, listener)
+        now = monotonic()
+        batch = waiting.take(now)
+        if batch is None:
             return
-        records = [record for part in polled.values() for record in part]
-        if not records:
-            return
-        batch = Batch(records)
         try:
             self._strategy.handle(batch)
-        except BaseException:
-            _rewind(consumer, polled)
+        except UnavailableError:
+            waiting.put_back(batch)
             raise
+        waiting.learn(len(batch.records), monotonic() - now)
         self._commit(consumer, batch.positions)
+
+    def _poll(self, consumer: Any, listener: _Assigned, seconds: float) -> None:
+        """Keep the membership alive, and take what came of partitions that are ours and aligned."""
+        try:
+            polled = consumer.poll(timeout_ms=int(seconds * 1000))
+        except FencedInstanceIdError:
+            raise  # another process has this instance number: one of the two has to end
+        except KafkaError as error:
+            raise UnavailableError(f"poll of {', '.join(self._topics)}: {error!r}") from error
+        gone, listener.gone = listener.gone, set()
+        self._waiting.drop(_places(gone | listener.fresh))
+        if gone:
+            self._strategy.release(_places(gone))
+        now = monotonic()
+        for place, records in polled.items():
+            # What comes with an assignment was read from Kafka's offsets: it is read again from the store's.
+            if place not in listener.fresh:
+                self._waiting.add(records, now)
 
     def _align(self, consumer: Any, listener: _Assigned) -> None:
         """Seek freshly assigned partitions to where the store says, and tell Kafka's group so."""
         fresh = sorted(listener.fresh & consumer.assignment())
         try:
-            stored = self._strategy.positions(fresh)
+            stored = self._strategy.claim(_places(fresh))
             first, end = consumer.beginning_offsets(fresh), consumer.end_offsets(fresh)
             committed = {place: consumer.committed(place) for place in fresh}
         except KafkaError as error:
@@ -191,21 +212,15 @@ class ConsumerLoop:
             log.warning("%s: offsets not committed to Kafka (the store has them): %r", self._group, error)
 
     def _hold(self, consumer: Any, listener: _Assigned, stop: threading.Event, seconds: float) -> None:
-        """Stay in the group without records for `seconds`."""
-        waiter = threading.Event()
-        timer = threading.Timer(seconds, waiter.set)
-        timer.start()
-        try:
-            while not waiter.is_set() and not stop.is_set():
+        """Stay in the group without new records for `seconds`; the next turn resumes."""
+        end = monotonic() + seconds
+        while monotonic() < end and not stop.is_set():
+            try:
                 consumer.pause(*consumer.assignment())
-                if dropped := consumer.poll(timeout_ms=100):
-                    _rewind(consumer, dropped)  # fetched before the pause took hold
-        finally:
-            timer.cancel()
-            consumer.resume(*consumer.paused())
+                self._poll(consumer, listener, FULL_SECONDS)
+            except UnavailableError:
+                stop.wait(FULL_SECONDS)  # told when the wait began
 
 
-def _rewind(consumer: Any, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
-    for place, records in polled.items():
-        if place in consumer.assignment():
-            consumer.seek(place, records[0].offset)
+def _places(partitions: Collection[TopicPartition]) -> list[Place]:
+    return [(p.topic, p.partition) for p in sorted(partitions)]

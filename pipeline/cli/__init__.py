@@ -23,7 +23,7 @@ COMMANDS = {
     "stories": "look",
     "show": "look",
     "topics": "look",
-    "dead-letters": "look",
+    "dead-letters": "letters",
     "assess": "offline",
     "cluster": "offline",
     "schemas": "contract",

@@ -52,19 +52,13 @@ def settings_and_servers() -> tuple[Settings, Servers]:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection to read the store by."""
-    with _store() as engine, engine.connect() as tx:
+    with store_engine() as engine, engine.connect() as tx:
         yield tx
 
 
 @contextmanager
-def writing() -> Iterator[Connection]:
-    """A transaction on the store, committed at the end."""
-    with _store() as engine, engine.begin() as tx:
-        yield tx
-
-
-@contextmanager
-def _store() -> Iterator[Engine]:
+def store_engine() -> Iterator[Engine]:
+    """The store, for what needs more than one transaction."""
     engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value(), pool=1)
     try:
         yield engine

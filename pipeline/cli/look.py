@@ -1,4 +1,4 @@
-"""`articles`, `stories`, `show`, `topics tail`, `dead-letters`: looking at what came out."""
+"""`articles`, `stories`, `show`, `topics tail`: looking at what came out."""
 
 import json
 from collections.abc import Iterator
@@ -17,9 +17,7 @@ from pipeline.cli.common import (
     print_table,
     reading,
     settings_and_servers,
-    writing,
 )
-from pipeline.store import dead_letters as letters
 from pipeline.store import queries
 from pipeline.store.aggregates import AGGREGATES
 from pipeline.store.database import connect
@@ -126,48 +124,6 @@ def rebuild(names: tuple[str, ...]) -> None:
     for name in names or sorted(AGGREGATES):
         queued = upkeep.rebuild(engine, name, all_topics(settings.topic_prefix)[name])
         click.echo(f"{name}: {queued} queued for the relay")
-
-
-@click.group(name="dead-letters")
-def dead_letters() -> None:
-    """Records that could not be processed."""
-
-
-@dead_letters.command(name="list")
-@as_json
-@plain_errors
-def list_letters(as_json: bool) -> None:
-    """List open dead letters."""
-    with reading() as tx:
-        found = letters.list_open(tx)
-    if as_json:
-        print_json([{"id": i, "dead_letter": letter} for i, letter in found])
-        return
-    print_table(
-        ("id", "topic", "partition", "offset", "reason", "attempts", "error"),
-        [(i, d.topic, d.partition, d.offset, d.reason, d.attempts, d.errors[0]) for i, d in found],
-        "No open dead letters.",
-    )
-
-
-@dead_letters.command()
-@click.argument("ids", type=int, nargs=-1)
-@plain_errors
-def redrive(ids: tuple[int, ...]) -> None:
-    """Send open dead letters, all or these, to their topic again."""
-    with writing() as tx:
-        done = letters.redrive(tx, ids=ids)
-    click.echo(f"{len(done)} queued for the relay")
-
-
-@dead_letters.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
-@plain_errors
-def discard(ids: tuple[int, ...]) -> None:
-    """Settle these dead letters without sending them again."""
-    with writing() as tx:
-        count = letters.discard(tx, ids)
-    click.echo(f"{count} discarded")
 
 
 def _line(one: Judged) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from pipeline.cli.stack import supervisor_arguments
 from pipeline.settings import Settings
 from pipeline.stack import Endpoints, Service, StackError, Supervisor, client_env
 from pipeline.store.database import connect, migrate
+from pipeline.workers.flood import EXIT_CODE as FLOOD
 from schemas.topics import topics
 
 RACEWIRE = (sys.executable, "-m", "pipeline.cli")
@@ -71,7 +72,13 @@ def services(settings: Settings, endpoints: Endpoints) -> Sequence[Service]:
     address = web_address(settings)
     _check_free(settings)
     workers = [
-        Service(name, (*RACEWIRE, "worker", name, "--instance", "0"), env=env, grace=15)
+        Service(
+            name,
+            (*RACEWIRE, "worker", name, "--instance", "0"),
+            env=env,
+            grace=15,
+            final=frozenset({FLOOD}),
+        )
         for name in ("classifier", "classifier-backfill", "storyteller", "relay")
     ]
     prefect = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "racewire", "--type", "process")

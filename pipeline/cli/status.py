@@ -1,6 +1,8 @@
 """`racewire status`: is everything running, how much came in, is anybody behind."""
 
 import sys
+import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +14,11 @@ from pipeline.bus.admin import Lag, lag
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
 from pipeline.settings import Servers, Settings
 from pipeline.store import queries
+from pipeline.store.claims import claims
+from pipeline.workers.health import troubles
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, topics
 
+SECOND_LOOK = 3.0  # seconds: records that came a moment ago, or a worker that just started, are no trouble
 READERS = {ARTICLES: "classifier", BACKFILL: "classifier-backfill", ASSESSMENTS: "storyteller"}
 
 
@@ -32,7 +37,8 @@ def lags(settings: Settings, servers: Servers) -> list[tuple[str, str, list[Lag]
 def status(as_json: bool) -> None:
     """Show servers, workers, figures and lag in one view.
 
-    Exit code 1 when the stack is not ready, or when feeds are due and nobody polls them.
+    Exit code 1 when the stack is not ready, a worker has stopped or is stuck, or feeds are due and nobody
+    polls them.
     """
     settings = configuration.load()
     patience = timedelta(seconds=max(60, 2 * settings.poll_every))
@@ -40,11 +46,13 @@ def status(as_json: bool) -> None:
     servers = configuration.servers(settings)
     with reading() as tx:
         figures = queries.overview(tx, patience)
-    behind = lags(settings, servers)
-    good = (seen.phase is stack.Phase.READY or not seen.services) and not figures.overdue
+    behind, stuck = _look(settings, servers)
+    stopped = [s.name for s in seen.services if s.state is stack.State.STOPPED]
+    up = not seen.services or (seen.phase is stack.Phase.READY and not stopped)
+    good = up and not stuck and not figures.overdue
     if as_json:
         lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in found) for name, _, found in behind}
-        print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic})
+        print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic, "stuck": stuck})
         sys.exit(0 if good else 1)
     if seen.services:
         print_table(
@@ -76,7 +84,26 @@ def status(as_json: bool) -> None:
         )
     rows = [(name, group, sum(x.end for x in of), sum(x.lag for x in of)) for name, group, of in behind]
     print_table(("topic", "read by", "records", "lag"), rows, "")
+    for line in stuck:
+        click.echo(line, err=True)
     sys.exit(0 if good else 1)
+
+
+def _look(settings: Settings, servers: Servers) -> tuple[Sequence[tuple[str, str, list[Lag]]], list[str]]:
+    """The lags, and in words what keeps the workers from their work. What has a reason is looked at twice."""
+    for patience in (SECOND_LOOK, 0):
+        with reading() as tx:
+            held = {group: claims(tx, settings.topic_prefix + group) for group in READERS.values()}
+        behind = lags(settings, servers)
+        stuck = [
+            line
+            for _, group, parts in behind
+            for line in troubles(group, parts, {(c.topic, c.partition): c for c in held[group]})
+        ]
+        if not stuck:
+            break
+        time.sleep(patience)
+    return behind, stuck
 
 
 def _moment(at: datetime | None) -> str:

@@ -212,7 +212,8 @@ class Supervisor:
             self._wanted, self._complete = None, True
         for unit in self._units:
             unit.step(frozenset(other.name for other in self._units if other.state is State.READY))
-        if self._phase is Phase.STARTING and all(unit.state is State.READY for unit in self._units):
+        settled = (State.READY, State.STOPPED)  # stopped: by its own wish, which does not hold up the others
+        if self._phase is Phase.STARTING and all(unit.state in settled for unit in self._units):
             self._endpoints = self._planned
             self._tell()
             if self._complete:

@@ -94,7 +94,9 @@ class Unit:
 
     def _watch(self, child: Child) -> None:
         waited = time.monotonic() - self._since
-        if (code := child.ended()) is not None:
+        if (code := child.ended()) is not None and code in child.service.final:
+            self._settle(f"stopped itself (exit code {code}) and is not started again: {child.tail(1)}")
+        elif code is not None:
             self._died(child, f"ended with {code}")
         elif self.state is State.STARTING:
             if child.service.ready is None or child.service.ready():

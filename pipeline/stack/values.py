@@ -76,6 +76,8 @@ class Service:
     """Seconds between the stop signal and SIGKILL."""
     port: int | None = None
     """Only shown."""
+    final: frozenset[int] = frozenset()
+    """Exit codes by which it says that it must not be started again before somebody has seen to it."""
     own: Path | None = None
     """The folder of a program that refuses to run as root: as root it runs as `nobody`, who is given this
     folder."""

@@ -268,6 +268,23 @@ class ConsumerOffsetRow(Base):
     topic: Mapped[str] = mapped_column(primary_key=True)
     partition: Mapped[int] = mapped_column(primary_key=True)
     next_offset: Mapped[int]
+    moved_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ClaimRow(Base):
+    """The process that reads a partition for a group; there is none where the last one left in good order.
+
+    After a death it tries records alone: `trying` is the offset of the one under way, `attempts` how often.
+    """
+
+    __tablename__ = "claims"
+    group_id: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    trying: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
 
 
 class RelayCheckpointRow(Base):
@@ -290,7 +307,7 @@ class LeaseRow(Base):
 
 
 class DeadLetterRow(Base):
-    """A record that could not be processed, and what was done about it (`open`, `redriven`, `discarded`)."""
+    """A record that could not be processed, and what was done about it (`pipeline.store.dead_letters`)."""
 
     __tablename__ = "dead_letters"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from pipeline.store.database import upsert
+from pipeline.store.database import insert_rows, upsert
 from pipeline.store.models import ConsumerOffsetRow, RelayCheckpointRow
 
 Place = tuple[str, int]  # topic, partition
@@ -24,13 +24,21 @@ def load_offsets(tx: Connection, group: str, places: Sequence[Place]) -> dict[Pl
 
 def save_offsets(tx: Connection, group: str, positions: Mapping[Place, int]) -> None:
     """Remember positions as they are, also smaller ones: an operator's reset replays from there."""
-    upsert(
-        tx,
-        ConsumerOffsetRow,
+    if not positions:
+        return
+    row = ConsumerOffsetRow
+    statement = insert_rows(
+        row,
         [
             {"group_id": group, "topic": topic, "partition": partition, "next_offset": offset}
             for (topic, partition), offset in sorted(positions.items())
         ],
+    )
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=[row.group_id, row.topic, row.partition],
+            set_={"next_offset": statement.excluded.next_offset, "moved_at": func.now()},
+        )
     )
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, delete, func, select
 
+from pipeline.store.dead_letters import SETTLED
 from pipeline.store.models import DeadLetterRow, PollRow
 
 
@@ -14,11 +15,11 @@ def old_polls(tx: Connection, age: timedelta, limit: int) -> int:
 
 
 def settled_letters(tx: Connection, age: timedelta, limit: int) -> int:
-    """Delete redriven and discarded dead letters older than `age`; open ones stay."""
+    """Delete settled dead letters older than `age`; those that are open or under way stay."""
     row = DeadLetterRow
     old = (
         select(row.id)
-        .where(row.state != "open", row.failed_at < func.now() - age)
+        .where(row.state.in_(SETTLED), row.failed_at < func.now() - age)
         .order_by(row.id)
         .limit(limit)
     )

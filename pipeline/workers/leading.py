@@ -1,9 +1,6 @@
 """One leader, the others standing by: the loop around a lease."""
 
 import logging
-import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable
 
@@ -12,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.bus.connection import UnavailableError
 from pipeline.store import leases
-from pipeline.workers.strategy import LEASE_TTL, unavailable
+from pipeline.workers.strategy import LEASE_TTL, process_name, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +22,7 @@ def lead(engine: Engine, name: str, stop: threading.Event, body: Callable[[lease
     `body` holds the lease in its own transactions and returns when `stop` is set; LeaseLostError and
     UnavailableError from it lead back to standing by.
     """
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    owner = process_name()
     waiting = False
     while not stop.is_set():
         lease = None

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline.bus.consumer import Batch, Place, Strategy
+from pipeline.bus.consumer import Strategy
+from pipeline.bus.gathering import Batch, Place
 
 
 class Pace:
@@ -36,9 +37,13 @@ class Paced:
     def __init__(self, strategy: Strategy, rate: float) -> None:
         self._strategy, self._pace = strategy, Pace(rate)
 
-    def positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        """As the strategy has them."""
-        return self._strategy.positions(places)
+    def claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """As the strategy does."""
+        return self._strategy.claim(places)
+
+    def release(self, places: Sequence[Place]) -> None:
+        """As the strategy does."""
+        self._strategy.release(places)
 
     def handle(self, batch: Batch) -> None:
         """Handle a batch when it is its time."""

@@ -5,9 +5,6 @@ remembered nothing, so that the next one publishes the same again; readers tell 
 """
 
 import logging
-import os
-import secrets
-import socket
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,7 +49,7 @@ from pipeline.store.registry import (
 )
 from pipeline.store.takedown import forgotten
 from pipeline.workers.publishing import records
-from pipeline.workers.strategy import unavailable
+from pipeline.workers.strategy import process_name, unavailable
 from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -157,7 +154,7 @@ class Poller:
         Raises UnavailableError; then nothing is remembered.
         """
         # An owner a batch: of two at once, one that fails gives back its own feeds alone.
-        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        owner = process_name()
         try:
             with self._engine.begin() as tx:
                 claimed = memory.claim(tx, owner, self._batch, LEASE, only)

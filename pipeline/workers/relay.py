@@ -49,7 +49,7 @@ class Relay:
         producer = None
         try:
             producer = self._broker.producer(NAME, DELIVERY_SECONDS)
-            self.recover()
+            self.recover(stop)
             with self._engine.connect() as listening:
                 listening.exec_driver_sql(f"LISTEN {outbox.CHANNEL}")
                 listening.commit()
@@ -64,8 +64,8 @@ class Relay:
             if producer is not None:
                 _discard(producer)
 
-    def recover(self) -> int:
-        """Delete the rows that are out already; how many there were."""
+    def recover(self, stop: threading.Event) -> int:
+        """Delete the rows that are out already; how many there were until `stop` was set."""
         found = 0
         with self._engine.begin() as tx:
             leases.hold(tx, self._lease, LEASE_TTL)
@@ -77,7 +77,7 @@ class Relay:
                 leases.hold(tx, self._lease, LEASE_TTL)
                 start = progress.load_checkpoints(tx, topic)
             there = read_to_end(self._broker, topic, start)
-            while records := list(islice(there, BATCH)):
+            while not stop.is_set() and (records := list(islice(there, BATCH))):
                 ends = {(r.topic, r.partition): r.offset + 1 for r in records}
                 ids = [event_id_of(r.headers) for r in records]
                 with self._engine.begin() as tx:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 from pipeline.store import tales
 from pipeline.store.leases import Lease
 from pipeline.stories import Settings, decide, lookup
-from pipeline.workers.strategy import StoreStrategy, Write
+from pipeline.workers.strategy import StoreStrategy
 from schemas.messages import Assessment
 from schemas.topics import ASSESSMENTS, RELEASES, STORIES, Topic
 
@@ -15,27 +15,32 @@ NAME = "storyteller"
 
 
 def strategy(
-    engine: Engine, topics: dict[str, Topic], group: str, version: str, lease: Lease
+    engine: Engine,
+    topics: dict[str, Topic],
+    group: str,
+    version: str,
+    lease: Lease,
+    *,
+    cautious: int = 500,
 ) -> StoreStrategy:
     """What the consumer loop runs on `ai-race.assessments.v1` while `lease` is held."""
     settings = Settings()
 
-    def prepare(assessments: Sequence[Assessment]) -> Write:
-        def write(tx: Connection) -> None:
-            if newest := tales.current(tx, assessments):
-                state = tales.load_state(tx, [lookup(a, settings) for a in newest])
-                decision = decide(newest, state, settings)
-                tales.save_decision(tx, topics[STORIES], topics[RELEASES], decision)
-
-        return write
+    def write(tx: Connection, assessments: Sequence[Assessment]) -> None:
+        if newest := tales.current(tx, assessments):
+            state = tales.load_state(tx, [lookup(a, settings) for a in newest])
+            decision = decide(newest, state, settings)
+            tales.save_decision(tx, topics[STORIES], topics[RELEASES], decision)
 
     return StoreStrategy(
         engine,
         group,
         topics[ASSESSMENTS],
         topics[f"{ASSESSMENTS}.dead-letters"],
-        prepare,
+        lambda assessment: assessment,  # a story is a decision over the whole batch
+        write,
         worker=NAME,
         version=version,
         lease=lease,
+        cautious=cautious,
     )

@@ -1,47 +1,63 @@
 """From a batch of records to one transaction: decode, prepare, write, remember the offsets.
 
-What cannot be decoded or processed becomes a dead letter in the same transaction as its neighbours' results.
-A failing batch is halved until the record that fails stands alone, so that one bad record costs one record.
-A database that is down is no dead letter.
+What cannot be decoded or prepared becomes a dead letter in the same transaction as its neighbours' results,
+at no cost to them. A batch that cannot be written is halved until the record that fails stands alone, so that
+one bad record costs one record. A database that is down is no dead letter. After a death of a partition's
+last reader, its next records are done one at a time, and one that kills again and again is put aside.
 """
 
 import logging
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.bus.connection import UnavailableError
-from pipeline.bus.consumer import Batch
-from pipeline.store import dead_letters, leases, progress
-from schemas.codec import ContractError, decode, header
-from schemas.messages import DeadLetter, Header, Message
+from pipeline.bus.gathering import Batch, Place
+from pipeline.store import claims, dead_letters, leases, progress
+from pipeline.store.aggregates import ConflictError
+from pipeline.store.faults import is_of_data
+from pipeline.workers.flood import Flood, FloodError
+from pipeline.workers.letters import letter
+from schemas.codec import ContractError, decode
+from schemas.messages import DeadLetter
 from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
-Write = Callable[[Connection], object]
-Prepare = Callable[[Sequence[Any]], Write]
+Prepare = Callable[[Any], Any]
+Write = Callable[[Connection, Sequence[Any]], object]
 LEASE_TTL = timedelta(seconds=10)
-LAST_MOMENT = (
-    253_402_300_799_000  # of the year 9999 in ms: a record's timestamp is whatever its producer said
-)
+BEAT_SECONDS = 5.0
+KILLS = 3  # deaths over a record that was tried alone, until it is put aside
 
 
-class FloodError(Exception):
-    """So many records in a row failed that the fault must be ours: the worker stops."""
+class KilledError(Exception):
+    """A record is what kills its worker: the process ended each time while it had nothing else in hand."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A record with what is to be written of it: a result, or a dead letter."""
+
+    record: Any
+    result: Any = None
+    letter: DeadLetter | None = None
 
 
 class StoreStrategy:
-    """What every worker on a topic does; `prepare` is what makes it the one it is.
+    """What every worker on a topic does; `prepare` and `write` are what makes it the one it is.
 
-    `prepare` takes decoded messages, does the work that needs no database and returns what writes the result.
-    `lease`, where given, is held in every writing transaction. `flood` failures in a row stop the worker.
+    `prepare` takes a decoded message and does the work that needs no database; `write` writes a batch of what
+    it returned. `lease`, where given, is held in every writing transaction. `cautious` records of a partition
+    are done one at a time after a death: as many as a batch may have.
     """
 
     def __init__(
@@ -51,113 +67,170 @@ class StoreStrategy:
         topic: Topic,
         letters: Topic,
         prepare: Prepare,
+        write: Write,
         *,
         worker: str,
         version: str,
         lease: leases.Lease | None = None,
-        flood: int = 100,
+        cautious: int = 500,
     ) -> None:
         self._engine, self._group, self._topic, self._letters = engine, group, topic, letters
-        self._prepare, self._worker, self._version = prepare, worker, version
-        self._lease, self._flood, self._failed_in_a_row = lease, flood, 0
-        self._held_at = monotonic()
+        self._prepare, self._results, self._worker, self._version = prepare, write, worker, version
+        self._lease, self._cautious = lease, cautious
+        self._owner = process_name()
+        self._alone: dict[
+            Place, int
+        ] = {}  # of the next records of a partition, how many are done one at a time
+        self._begun: tuple[Place, int] | None = None  # the last attempt that this process has marked
+        self._flood = Flood()
+        self._held_at = self._seen_at = monotonic()
 
-    def positions(self, places: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
-        """The store's next offsets. Raises UnavailableError."""
+    def claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """Take partitions over: the store's next offsets. Raises UnavailableError."""
         try:
-            with self._engine.connect() as tx:
-                return progress.load_offsets(tx, self._group, places)
+            with self._engine.begin() as tx:
+                left = claims.claim(tx, self._group, self._owner, places)
+                found = progress.load_offsets(tx, self._group, places)
         except DBAPIError as error:
             raise unavailable(error) from error
+        if left:
+            log.warning(
+                "%s: the last reader of %s died: one record at a time for a while",
+                self._group,
+                ", ".join(f"{topic}/{partition}" for topic, partition in sorted(left)),
+            )
+        self._alone |= dict.fromkeys(left, self._cautious)
+        return found
+
+    def release(self, places: Sequence[Place]) -> None:
+        """Let partitions go, so that their next reader need not be cautious."""
+        for place in places:
+            self._alone.pop(place, None)
+        try:
+            with self._engine.begin() as tx:
+                claims.release(tx, self._group, self._owner, places)
+        except DBAPIError as error:
+            log.info(
+                "%s: the claims stay, and the next reader is cautious: %s", self._group, unavailable(error)
+            )
 
     def tick(self) -> None:
-        """Renew the lease when nothing was written for a while. Raises LeaseLostError."""
+        """Say that we live, and renew the lease when nothing was written for a while.
+
+        Raises UnavailableError, LeaseLostError.
+        """
         if self._lease and monotonic() - self._held_at > LEASE_TTL.total_seconds() / 4:
-            self._write(lambda _: None, [], {})
+            self._write([])
+        if monotonic() - self._seen_at > BEAT_SECONDS:
+            try:
+                with self._engine.begin() as tx:
+                    claims.beat(tx, self._group, self._owner)
+            except DBAPIError as error:
+                raise unavailable(error) from error
+            self._seen_at = monotonic()
 
     def handle(self, batch: Batch) -> None:
         """Process and write a batch. Raises UnavailableError, LeaseLostError, FloodError."""
-        decoded: list[tuple[Any, Message | None]] = []
-        letters = []
+        together = []
         for record in batch.records:
-            if record.value is None and self._topic.forgets:
-                decoded.append((record, None))  # the state before it has said all
-                continue
-            try:
-                decoded.append((record, decode(self._topic, record.headers, record.value)))
-            except ContractError as error:
-                decoded.append((record, None))
-                letters.append(self._letter(record, "decode", error))
-        self._process(decoded, letters)
-        self._count(batch, letters)
+            place = (record.topic, record.partition)
+            if left := self._alone.get(place, 0):
+                self._finish([self._try_alone(record)])
+                self._alone[place] = left - 1
+            else:
+                together.append(record)
+        self._finish([self._judge(record) for record in together])
 
-    def _process(self, decoded: Sequence[tuple[Any, Message | None]], letters: list[DeadLetter]) -> None:
-        records = [record for record, _ in decoded]
-        places = {(r.topic, r.partition, r.offset) for r in records}
+    def _judge(self, record: Any) -> _Done:
+        """The work on one record that needs no database."""
+        if record.value is None and self._topic.forgets:
+            return _Done(record)  # the state before it has said all
         try:
-            write = self._prepare([message for _, message in decoded if message is not None])
-            mine = [d for d in letters if (d.topic, d.partition, d.offset) in places]
-            self._write(write, mine, Batch(records).positions)
+            message = decode(self._topic, record.headers, record.value)
+        except ContractError as error:
+            return self._dead(record, "decode", error)
+        try:
+            return _Done(record, self._prepare(message))
+        except Exception as error:
+            return self._dead(record, "process", error)
+
+    def _try_alone(self, record: Any) -> _Done:
+        """The same, but marked before, so that its deaths are counted."""
+        place = (record.topic, record.partition)
+        if self._begun != (place, record.offset):
+            try:
+                with self._engine.begin() as tx:
+                    attempts = claims.begin(tx, self._group, place, record.offset)
+            except DBAPIError as error:
+                raise unavailable(error) from error
+            self._begun = (place, record.offset)
+            if attempts > KILLS:
+                return self._dead(
+                    record,
+                    "killed-worker",
+                    KilledError(f"{KILLS} times the process died while it had this record alone in hand"),
+                )
+        return self._judge(record)
+
+    def _finish(self, items: Sequence[_Done]) -> None:
+        """Write, and see whether it is a flood."""
+        if not items:
+            return
+        done = self._store(items)
+        bad = [item.letter for item in done if item.letter]
+        self._flood.add(item.letter is not None for item in done)
+        if bad:
+            log.warning("%s: %d of %d became dead letters", self._group, len(bad), len(done))
+        if bad and self._flood:
+            raise FloodError(
+                f"{self._worker}: {self._flood} of {self._topic.name} failed, the last with "
+                f"{bad[-1].errors[0]}. This is a bad deploy or a bad producer, not bad records: see "
+                f"`racewire dead-letters list`, mend the cause, start the worker again, then "
+                f"`racewire dead-letters redrive`."
+            )
+
+    def _store(self, items: Sequence[_Done]) -> list[_Done]:
+        """Write records, those that cannot be as dead letters; what became of each."""
+        try:
+            self._write(items)
         except (UnavailableError, leases.LeaseLostError):
             raise
         except Exception as error:
-            if len(decoded) > 1:
-                middle = len(decoded) // 2
-                self._process(decoded[:middle], letters)
-                self._process(decoded[middle:], letters)
-            else:
-                letter = self._letter(records[0], "process", error)
-                log.exception("%s/%d at %d: dead letter", letter.topic, letter.partition, letter.offset)
-                letters.append(letter)
-                self._write(lambda _: None, [letter], Batch(records).positions)
+            if len(items) > 1:
+                middle = len(items) // 2
+                return self._store(items[:middle]) + self._store(items[middle:])
+            if items[0].letter:  # not even that can be written: no record's fault
+                raise
+            return self._store([self._dead(items[0].record, "write", error)])
+        return list(items)
 
-    def _write(
-        self, write: Write, letters: Sequence[DeadLetter], positions: Mapping[tuple[str, int], int]
-    ) -> None:
+    def _write(self, items: Sequence[_Done]) -> None:
         try:
             with self._engine.begin() as tx:
                 if self._lease:
                     leases.hold(tx, self._lease, LEASE_TTL)
-                write(tx)
-                dead_letters.add(tx, self._letters, letters)
-                progress.save_offsets(tx, self._group, positions)
-        except (OperationalError, InterfaceError, ProgrammingError) as error:
+                if results := [item.result for item in items if item.result is not None]:
+                    self._results(tx, results)
+                dead_letters.add(tx, self._letters, [item.letter for item in items if item.letter])
+                dead_letters.settle(tx, _redriven(items, failed=False), _redriven(items, failed=True))
+                progress.save_offsets(tx, self._group, Batch([item.record for item in items]).positions)
+        except ConflictError as error:
+            raise UnavailableError(str(error)) from error
+        except DBAPIError as error:
+            if is_of_data(error):
+                raise
             raise unavailable(error) from error
         self._held_at = monotonic()
 
-    def _count(self, batch: Batch, letters: Sequence[DeadLetter]) -> None:
-        bad = {(d.topic, d.partition, d.offset) for d in letters}
-        for r in batch.records:
-            failed = (r.topic, r.partition, r.offset) in bad
-            self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
-        if letters:
-            log.warning("%s: %d of %d became dead letters", self._group, len(letters), len(batch.records))
-        if self._failed_in_a_row >= self._flood:
-            raise FloodError(
-                f"{self._worker}: {self._failed_in_a_row} records of {self._topic.name} in a row failed, "
-                f"the last with {letters[-1].errors[0]}. This is a bad deploy or a bad producer, not bad "
-                f"records: mend it, then `racewire dead-letters redrive`."
-            )
+    def _dead(self, record: Any, reason: str, error: Exception) -> _Done:
+        found = letter(record, reason, error, self._worker, self._version)
+        log.warning("%s/%d at %d: dead letter (%s): %s", *_place(record), reason, found.errors[0])
+        return _Done(record, letter=found)
 
-    def _letter(self, record: Any, reason: str, error: BaseException) -> DeadLetter:
-        errors = list(_chain(error))
-        shape = re.sub(r"\d+", "#", errors[-1])
-        return DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp=datetime.fromtimestamp(min(max(record.timestamp, 0), LAST_MOMENT) / 1000, UTC),
-            key=record.key,
-            value=record.value,
-            headers=[Header(key=_clean(name), value=value or b"") for name, value in record.headers],
-            reason=reason,
-            errors=errors,
-            fingerprint=blake2b(f"{reason} {shape}".encode(), digest_size=6).hexdigest(),
-            worker=self._worker,
-            worker_version=self._version,
-            failed_at=datetime.now(UTC),
-            attempts=_attempts(record.headers) + 1,
-        )
+
+def process_name() -> str:
+    """This process among all that ever were, for leases and claims: host, process, chance."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def unavailable(error: DBAPIError) -> UnavailableError:
@@ -165,19 +238,11 @@ def unavailable(error: DBAPIError) -> UnavailableError:
     return UnavailableError(f"Postgres: {' '.join(str(error.orig).split())[:300]}")
 
 
-def _chain(error: BaseException | None) -> Iterator[str]:
-    while error is not None:
-        text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-        yield _clean(f"{type(error).__name__}: {text[:500]}")
-        error = error.__cause__
+def _redriven(items: Sequence[_Done], *, failed: bool) -> list[int]:
+    """The dead letters that records were redriven from, of those that failed again or of the others."""
+    found = [dead_letters.letter_of(i.record.headers) for i in items if (i.letter is not None) is failed]
+    return [number for number in found if number is not None]
 
 
-def _clean(text: str) -> str:
-    """What Postgres can store: without NUL and lone surrogates, which come from whoever made the record."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-
-
-def _attempts(headers: Any) -> int:
-    """How often a redriven record has failed before; 0 where the header is missing or not ours."""
-    text = header(headers, dead_letters.ATTEMPTS) or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+def _place(record: Any) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset

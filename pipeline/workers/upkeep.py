@@ -5,7 +5,7 @@ can be stopped and started at any time.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.classify import Classifier
 from pipeline.store import backup, dead_letters, known, outbox, retention, takedown, verdicts
 from pipeline.store.aggregates import AGGREGATES, announce
 from pipeline.store.database import migrate
+from pipeline.store.dead_letters import Redriven, Selection
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
@@ -118,7 +119,33 @@ def forget(engine: Engine, topic: Topic, article_ids: Sequence[str], feed_id: st
     return done
 
 
-def redrive(engine: Engine, ids: Sequence[int] = (), limit: int = 1000) -> list[int]:
-    """Queue open dead letters for their topic again; the ids that were."""
-    with engine.begin() as tx:
-        return dead_letters.redrive(tx, limit, ids)
+def redrive(
+    engine: Engine,
+    topics: Mapping[str, Topic],
+    chosen: Selection,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    rate: float | None = None,
+) -> Redriven:
+    """Queue open dead letters for their topics again, at most `rate` a second; what became of each.
+
+    A dry run changes nothing.
+    """
+    page = PAGE if rate is None else max(1, min(PAGE, int(rate)))
+    done: list[int] = []
+    refused: dict[int, str] = {}
+    after = 0
+    while True:
+        with engine.connect() as tx:
+            numbers = dead_letters.numbers(tx, chosen, after, page)
+            outcome = dead_letters.redrive(tx, topics, numbers, force=force)
+            if not dry_run:
+                tx.commit()
+        done += outcome.done
+        refused |= outcome.refused
+        if len(numbers) < page:
+            return Redriven(done, refused)
+        after = numbers[-1]
+        if rate and not dry_run:
+            sleep(page / rate)

@@ -1,6 +1,7 @@
 """The outbox's two lanes: news before history, and the order of each key whatever lane its events came by."""
 
 import random
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -100,7 +101,7 @@ def test_the_relay_recovers_from_rows_of_both_lanes_that_are_out(world: World) -
         outbox.add(tx, [event("old1", 2, topic), event("old19", 2, topic)])
         lease = leases.acquire(tx, "relay", "a", LEASE_TTL)
     assert lease
-    assert Relay(world.engine, world.broker, lease).recover() == 35
+    assert Relay(world.engine, world.broker, lease).recover(threading.Event()) == 35
     with world.engine.begin() as tx:
         leases.release(tx, lease)
     start_relay(world)

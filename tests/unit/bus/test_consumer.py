@@ -1,12 +1,10 @@
-"""Where a partition is read from, and what a batch remembers."""
-
-from dataclasses import dataclass
+"""Where a partition is read from."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.bus.consumer import Batch, start_at
+from pipeline.bus.consumer import start_at
 
 
 @pytest.mark.parametrize(
@@ -44,15 +42,3 @@ def test_nothing_that_the_store_has_not_seen_is_skipped(
         assert target == first
     else:
         assert target <= max(stored, first)
-
-
-@dataclass(frozen=True)
-class Record:
-    topic: str
-    partition: int
-    offset: int
-
-
-def test_positions_are_the_next_offsets_of_each_partition() -> None:
-    batch = Batch([Record("t", 0, 4), Record("t", 0, 7), Record("t", 1, 0)])
-    assert batch.positions == {("t", 0): 8, ("t", 1): 1}

@@ -164,3 +164,13 @@ def test_stopping_is_asked_again_and_again_until_done(home: Home) -> None:
         time.sleep(0.005)
     assert unit.status().pid is None
     assert unit.status().message.startswith("stopped in ")
+
+
+def test_what_asks_not_to_be_started_again_is_not(home: Home) -> None:
+    command = [sys.executable, "-c", "print('too many bad records'); raise SystemExit(3)"]
+    unit = Unit(home, "app", lambda report: Service("app", command, final=frozenset({3})))
+    step_until(unit, lambda: unit.state is State.STOPPED)
+    unit.step(frozenset())
+    assert unit.state is State.STOPPED
+    assert unit.status().restarts == 0
+    assert unit.status().message.endswith("is not started again: too many bad records")

@@ -1,0 +1,100 @@
+"""Records on their way from polls to batches: gathered by count, bytes and time, kept while a server is down.
+
+Pure: it is told the time, in seconds of a monotonic clock. How many records a batch takes follows from how
+long the last ones took, so that no batch keeps its worker from polling for long.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Place = tuple[str, int]  # topic, partition
+
+FIRST = 50  # records of the first batch: nothing is known yet of how long one takes
+IDLE_SECONDS = 0.2  # how long a poll waits for records, and so a stop request for a poll
+BATCH_SECONDS = 10.0  # what a batch is to take at most: a thirtieth of Kafka's max.poll.interval
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a batch is full (`count` records or `size` bytes), and how long one that is not full waits."""
+
+    count: int = 500
+    size: int = 8 * 1024 * 1024  # a thousand and more usual articles, or four of the largest a topic takes
+    seconds: float = 0.05  # a trickle is delayed by no more than this
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records in the order of their partitions, and the offsets to remember once they are done."""
+
+    records: Sequence[Any]
+
+    @property
+    def positions(self) -> dict[Place, int]:
+        """Per partition the offset of the next record to read."""
+        return {(r.topic, r.partition): r.offset + 1 for r in self.records}
+
+
+class Gathering:
+    """What was polled and is not yet done."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._count = min(FIRST, limits.count)
+        self._records: list[Any] = []
+        self._size = 0
+        self._since = 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch is there, so that nothing more should be polled."""
+        return len(self._records) >= self._count or self._size >= self._limits.size
+
+    def patience(self, now: float) -> float:
+        """Seconds that a poll may take: until the next batch is due, or until somebody may ask to stop."""
+        if not self._records:
+            return IDLE_SECONDS
+        return 0.0 if self.full else max(0.0, self._since + self._limits.seconds - now)
+
+    def add(self, records: Sequence[Any], now: float) -> None:
+        """Take what was polled."""
+        if not self._records:
+            self._since = now
+        self._records.extend(records)
+        self._size += sum(map(_size, records))
+
+    def drop(self, places: Collection[Place]) -> None:
+        """Forget the records of partitions that are not ours any more, or are read anew."""
+        if places:
+            self._replace([r for r in self._records if (r.topic, r.partition) not in places])
+
+    def take(self, now: float) -> Batch | None:
+        """The next batch where one is due."""
+        if not self._records or self.patience(now):
+            return None
+        size = taken = 0
+        for record in self._records[: self._count]:
+            size += _size(record)
+            if taken and size > self._limits.size:
+                break
+            taken += 1
+        batch = Batch(self._records[:taken])
+        self._replace(self._records[taken:])
+        return batch
+
+    def put_back(self, batch: Batch) -> None:
+        """A batch that could not be done comes first again."""
+        self._replace([*batch.records, *self._records])
+
+    def learn(self, records: int, seconds: float) -> None:
+        """A batch took so long: the next ones take what fits into BATCH_SECONDS, at most doubling."""
+        fits = int(records * BATCH_SECONDS / max(seconds, 0.001))
+        self._count = max(1, min(fits, 2 * self._count, self._limits.count))
+
+    def _replace(self, records: list[Any]) -> None:
+        self._records, self._size = records, sum(map(_size, records))
+
+
+def _size(record: Any) -> int:
+    return len(record.key or b"") + len(record.value or b"") + sum(len(v or b"") for _, v in record.headers)

@@ -1,0 +1,98 @@
+"""Claims: which process reads a partition for a group, when it was last heard of, and what it tries alone.
+
+A process that ends in good order, or gives a partition up, takes its claim away. One that is found by the
+next owner was left by a death, and then a record may be what killed its reader.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, delete, func, select, tuple_, update
+
+from pipeline.store.database import insert_rows
+from pipeline.store.models import ClaimRow, ConsumerOffsetRow
+from pipeline.store.progress import Place
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as an operator sees it: seconds since its owner was heard of, and since the group moved on."""
+
+    topic: str
+    partition: int
+    owner: str
+    silent: float
+    unmoved: float | None
+
+
+def claim(tx: Connection, group: str, owner: str, places: Sequence[Place]) -> set[Place]:
+    """Take partitions over; those whose last owner did not let them go."""
+    if not places:
+        return set()
+    row = ClaimRow
+    mine = (row.group_id == group, tuple_(row.topic, row.partition).in_(places))
+    left = {(t, p) for t, p in tx.execute(select(row.topic, row.partition).where(*mine, row.owner != owner))}
+    statement = insert_rows(
+        row, [{"group_id": group, "topic": t, "partition": p, "owner": owner} for t, p in sorted(places)]
+    )
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=[row.group_id, row.topic, row.partition],
+            set_={"owner": owner, "seen_at": func.now()},
+        )
+    )
+    return left
+
+
+def release(tx: Connection, group: str, owner: str, places: Sequence[Place]) -> None:
+    """Let partitions go; one that another owner has taken meanwhile stays as it is."""
+    row = ClaimRow
+    tx.execute(
+        delete(row).where(
+            row.group_id == group, row.owner == owner, tuple_(row.topic, row.partition).in_(places)
+        )
+    )
+
+
+def beat(tx: Connection, group: str, owner: str) -> None:
+    """The owner is alive."""
+    row = ClaimRow
+    tx.execute(update(row).where(row.group_id == group, row.owner == owner).values(seen_at=func.now()))
+
+
+def begin(tx: Connection, group: str, place: Place, offset: int) -> int:
+    """A record is tried alone: how often it was begun, this time included.
+
+    One before the marked one, which a replay meets again on its way there, leaves the mark as it is.
+    """
+    row = ClaimRow
+    again = case((row.trying == offset, row.attempts + 1), (row.trying > offset, row.attempts), else_=1)
+    statement = (
+        update(row)
+        .where(row.group_id == group, row.topic == place[0], row.partition == place[1])
+        .values(trying=func.greatest(row.trying, offset), attempts=again)
+        .returning(case((row.trying == offset, row.attempts), else_=1))
+    )
+    return tx.scalar(statement) or 1
+
+
+def claims(tx: Connection, group: str) -> list[Claim]:
+    """Every claim of a group."""
+    c, o = ClaimRow, ConsumerOffsetRow
+    now = func.clock_timestamp()
+    query = (
+        select(
+            c.topic,
+            c.partition,
+            c.owner,
+            func.extract("epoch", now - c.seen_at),
+            func.extract("epoch", now - o.moved_at),
+        )
+        .outerjoin(o, (o.group_id == c.group_id) & (o.topic == c.topic) & (o.partition == c.partition))
+        .where(c.group_id == group)
+        .order_by(c.topic, c.partition)
+    )
+    return [
+        Claim(topic, partition, owner, float(silent), None if unmoved is None else float(unmoved))
+        for topic, partition, owner, silent, unmoved in tx.execute(query)
+    ]

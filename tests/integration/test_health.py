@@ -1,0 +1,45 @@
+"""What operators see of workers that are not there, and of those that are."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from schemas.topics import ARTICLES
+from tests.conftest import World
+from tests.integration.test_workers import start_classifier
+from tests.samples import article, out
+from tests.until import until
+
+pytestmark = pytest.mark.integration
+
+
+def status(world: World) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "status", "--json"],
+        env=os.environ | world.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)["stuck"]
+
+
+def test_records_that_nobody_reads_are_noticed_and_claims_come_and_go(world: World) -> None:
+    world.publish([out(world.topics[ARTICLES], article(n)) for n in range(5)])
+    code, stuck = status(world)
+    assert code == 1
+    (told,) = stuck
+    assert told.startswith("classifier: 5 records wait: no worker reads them; start `racewire worker")
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT count(*) FROM assessments") == 5)
+    until(lambda: world.scalar("SELECT count(DISTINCT owner) FROM claims") == 1)
+    assert world.scalar("SELECT count(*) FROM claims") == world.topics[ARTICLES].partitions
+    assert status(world) == (0, [])
+    heard = "SELECT min(seen_at) FROM claims"
+    first = world.scalar(heard)
+    until(lambda: world.scalar(heard) > first, what="a heartbeat")
+    world.stop_all()
+    assert world.scalar("SELECT count(*) FROM claims") == 0

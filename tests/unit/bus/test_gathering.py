@@ -1,0 +1,101 @@
+"""Batches by count, bytes and time; kept and dropped; never longer than their worker may be silent."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.bus.gathering import BATCH_SECONDS, FIRST, IDLE_SECONDS, Batch, Gathering, Limits
+
+
+@dataclass(frozen=True)
+class Record:
+    offset: int
+    partition: int = 0
+    value: bytes | None = b"12345"
+    key: bytes | None = None
+    topic: str = "t"
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+def records(number: int, **fields: int) -> list[Record]:
+    return [Record(n, **fields) for n in range(number)]
+
+
+def offsets(batch: Batch | None) -> list[int]:
+    assert batch is not None
+    return [r.offset for r in batch.records]
+
+
+def test_positions_are_the_next_offsets_of_each_partition() -> None:
+    assert Batch([Record(4), Record(7), Record(0, 1)]).positions == {("t", 0): 8, ("t", 1): 1}
+
+
+def test_a_full_batch_is_due_at_once_and_a_small_one_after_its_time() -> None:
+    waiting = Gathering(Limits(count=3, seconds=1))
+    assert waiting.take(0) is None
+    assert waiting.patience(0) == IDLE_SECONDS
+    waiting.add(records(2), 10)
+    assert waiting.take(10.5) is None
+    assert waiting.patience(10.25) == 0.75
+    assert offsets(waiting.take(11)) == [0, 1]
+    waiting.add(records(4), 20)
+    assert waiting.full
+    assert waiting.patience(20) == 0
+    assert offsets(waiting.take(20)) == [0, 1, 2]
+    assert not waiting.full
+    assert offsets(waiting.take(21)) == [3]
+
+
+def test_bytes_end_a_batch_but_one_record_always_goes() -> None:
+    waiting = Gathering(Limits(size=12))
+    waiting.add([Record(0, value=b"x" * 100), *(Record(n) for n in range(1, 4))], 0)
+    assert waiting.full
+    assert offsets(waiting.take(0)) == [0]
+    assert offsets(waiting.take(0)) == [1, 2]
+    assert waiting.take(0) is None
+    waiting.add([Record(9, key=b"k", value=None, headers=[("a", None), ("b", b"123456")])], 0)
+    assert waiting.full
+
+
+def test_what_is_put_back_comes_first_and_what_is_revoked_does_not_come() -> None:
+    waiting = Gathering(Limits(count=2))
+    waiting.add([Record(0), Record(0, 1), Record(1), Record(1, 1)], 0)
+    batch = waiting.take(0)
+    assert batch
+    waiting.put_back(batch)
+    waiting.drop({("t", 0)})
+    again = waiting.take(0)
+    assert again
+    assert [(r.partition, r.offset) for r in again.records] == [(1, 0), (1, 1)]
+
+
+def test_a_slow_worker_gets_small_batches() -> None:
+    waiting = Gathering(Limits(count=1000))
+    waiting.add(records(1000), 0)
+    assert len(offsets(waiting.take(0))) == FIRST
+    waiting.learn(FIRST, 1)
+    assert len(offsets(waiting.take(0))) == 2 * FIRST  # what fits would be more: no more than double
+    waiting.learn(100, 100)
+    assert len(offsets(waiting.take(0))) == BATCH_SECONDS
+    waiting.learn(1, 60)
+    assert len(offsets(waiting.take(0))) == 1
+    waiting.learn(1, 0)
+    assert len(offsets(waiting.take(0))) == 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9), st.floats(0, 50)), max_size=20))
+def test_every_record_comes_once_and_in_order(steps: list[tuple[int, int, float]]) -> None:
+    waiting, seen, given_out = Gathering(Limits(count=20, size=60)), [], 0
+    for number, fails, seconds in steps:
+        waiting.add([Record(given_out + n) for n in range(number)], 0)
+        given_out += number
+        while batch := waiting.take(1):
+            if fails:
+                fails -= 1
+                waiting.put_back(batch)
+                continue
+            assert len(batch.records) <= 20
+            waiting.learn(len(batch.records), seconds)
+            seen += offsets(batch)
+    assert seen == list(range(given_out))
