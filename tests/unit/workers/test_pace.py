@@ -37,8 +37,11 @@ def test_a_paced_strategy_is_the_strategy() -> None:
     class Recorder:
         calls: list[object] = []  # noqa: RUF012 - one for the test
 
-        def positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        def claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
             return dict.fromkeys(places, 7)
+
+        def release(self, places: Sequence[Place]) -> None:
+            self.calls.append(places)
 
         def handle(self, batch: Batch) -> None:
             self.calls.append(batch)
@@ -47,7 +50,8 @@ def test_a_paced_strategy_is_the_strategy() -> None:
             self.calls.append("tick")
 
     paced, batch = Paced(Recorder(), 1e9), Batch(["record"])
-    assert paced.positions([("t", 0)]) == {("t", 0): 7}
+    assert paced.claim([("t", 0)]) == {("t", 0): 7}
     paced.handle(batch)
     paced.tick()
-    assert Recorder.calls == [batch, "tick"]
+    paced.release([("t", 0)])
+    assert Recorder.calls == [batch, "tick", [("t", 0)]]
