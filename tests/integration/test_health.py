@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pipeline.store import claims
 from schemas.topics import ARTICLES
 from tests.conftest import World
 from tests.integration.test_workers import start_classifier
@@ -43,3 +44,12 @@ def test_records_that_nobody_reads_are_noticed_and_claims_come_and_go(world: Wor
     until(lambda: world.scalar(heard) > first, what="a heartbeat")
     world.stop_all()
     assert world.scalar("SELECT count(*) FROM claims") == 0
+
+
+def test_a_replay_on_its_way_to_a_deadly_record_keeps_the_count_of_its_deaths(world: World) -> None:
+    place = ("t", 0)
+    with world.engine.begin() as tx:
+        claims.claim(tx, "g", "me", [place])
+        # Offset 7 kills; after each death the records before it are met again, last of all the one after it.
+        tries = [claims.begin(tx, "g", place, offset) for offset in (6, 7, 5, 6, 7, 6, 7, 8, 7)]
+    assert tries == [1, 1, 1, 1, 2, 1, 3, 1, 1]
