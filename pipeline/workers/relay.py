@@ -13,6 +13,7 @@ from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 from kafka.errors import KafkaError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -60,6 +61,8 @@ class Relay:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
         except DBAPIError as error:
             raise unavailable(error) from error
+        except psycopg.Error as error:  # from waiting for notifications, which is the driver's own
+            raise UnavailableError(f"Postgres: {' '.join(str(error).split())}") from error
         finally:
             if producer is not None:
                 _discard(producer)

@@ -14,6 +14,7 @@ from pipeline.store import leases, outbox, tales, verdicts
 from pipeline.store.aggregates import ASSESSMENT, ConflictError, load, put
 from pipeline.store.database import is_current, migrate
 from pipeline.store.models import Base
+from schemas.codec import OutRecord
 from schemas.topics import ASSESSMENTS
 from tests.conftest import World
 from tests.samples import StubClassifier, article
@@ -155,3 +156,11 @@ def test_a_story_is_not_told_backwards(world: World) -> None:
         changed = msgspec.structs.replace(first, title="changed")
         (second,) = put(tx, ASSESSMENT, world.topics[ASSESSMENTS], [changed])
         assert tales.current(tx, [first, second]) == [second]
+
+
+def test_the_outbox_gives_back_every_byte(world: World) -> None:
+    every = bytes(range(256))  # NUL, too, which JSON in Postgres cannot hold: a dead letter's key is anything
+    record = OutRecord(topic="t", key=every, event_id="1", value=every, headers=(("ce_subject", every),))
+    with world.engine.begin() as tx:
+        outbox.add(tx, [record])
+        assert [pending.record for pending in outbox.take(tx, 1)] == [record]
