@@ -238,7 +238,9 @@ def test_a_relay_whose_connections_are_cut_goes_on(world: World) -> None:
     start_relay(world)
     add(1)
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
-    others = "pid <> pg_backend_pid() AND datname = current_database()"
-    assert world.scalar(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {others}")
+    assert world.scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
     add(2)
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
