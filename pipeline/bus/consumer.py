@@ -148,8 +148,8 @@ class ConsumerLoop:
         return None
 
     def _turn(self, consumer: Any, listener: _Assigned) -> None:
+        self._strategy.tick()  # before there is anything in hand that its failure could lose
         polled = consumer.poll(timeout_ms=POLL_MS)
-        self._strategy.tick()
         if listener.fresh:
             # What came with the assignment was read from Kafka's offsets: dropped, and read again from ours.
             _rewind(consumer, polled)
