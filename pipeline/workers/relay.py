@@ -122,6 +122,7 @@ def _wait(connection: Any) -> None:
 
 def _discard(producer: Any) -> None:
     try:
-        producer.close(timeout=2)
+        # As long as it may still send what it has: a close that gives up earlier leaves its sender at work.
+        producer.close(timeout=DELIVERY_SECONDS)
     except (KafkaError, AssertionError) as error:
         log.info("relay: the old producer did not close cleanly: %r", error)

@@ -82,7 +82,7 @@ class Course:
                 publisher.close()
             self._until_well(lambda _: False, REST)
         self.again = publisher.again
-        rest(self.stage.world, self.press.addresses if self.press else ())
+        rest(self.stage.world, self.press.addresses if self.press else (), REST)
 
     def _publish(self, publisher: Publisher, upto: Sequence[Input]) -> None:
         """Publish what of `upto` is not out yet."""
