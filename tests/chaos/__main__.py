@@ -89,7 +89,7 @@ def _course(asked: argparse.Namespace, home: Path) -> bool:
         by_name([(p.step.name, p.took) for p in course.probes]),
         findings,
         likeness,
-        crew.ends + _ended_by_themselves(home),
+        dict(crew.ends + _ended_by_themselves(home)),
         site.gave_up,
         course.again,
         site.left(),

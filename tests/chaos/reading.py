@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from tests.chaos.load import MARK, Input
 
 PATIENCE = 180.0  # seconds in which a broker must come back
+DELIVERY = 9  # seconds in which a record is acknowledged or has failed
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, AssertionError):  # it was given up because its broker is gone
-                producer.close(timeout=2)
+                producer.close(timeout=DELIVERY)  # by then all it has is out or has expired
 
     def _unacknowledged(self, records: Sequence[Input]) -> list[Input]:
         topic = self._world.topic("news.articles.v1")
@@ -119,7 +120,7 @@ class Publisher:
                     bootstrap_timeout_ms=3000,
                     max_block_ms=3000,
                     request_timeout_ms=3000,
-                    delivery_timeout_ms=9000,
+                    delivery_timeout_ms=DELIVERY * 1000,
                     max_request_size=8_000_000,
                 )
             sent = [
@@ -132,7 +133,7 @@ class Publisher:
                 )
                 for one in records
             ]
-            self._producer.flush(12)
+            self._producer.flush(DELIVERY + 3)
         except (KafkaError, AssertionError):
             self.close()
             return list(records)

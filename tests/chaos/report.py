@@ -1,7 +1,7 @@
 """What a course has found, for the terminal and as JSON."""
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,5 +78,5 @@ def by_name(times: Sequence[tuple[str, float | None]]) -> dict[str, list[float |
     return dict(found)
 
 
-def _list(counts: Mapping[str, int] | Counter[str]) -> str:
+def _list(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
