@@ -122,7 +122,9 @@ def _wait(connection: Any) -> None:
 
 def _discard(producer: Any) -> None:
     try:
-        # As long as it may still send what it has: a close that gives up earlier leaves its sender at work.
-        producer.close(timeout=DELIVERY_SECONDS)
+        producer.close(timeout=DELIVERY_SECONDS)  # until all it has is out or has failed
     except (KafkaError, AssertionError) as error:
+        # It gave up before it told its sender to end, which would send the rest once the broker is back, also
+        # what has expired: the client looks for that only after it was drained.
+        producer._sender.force_close()
         log.info("relay: the old producer did not close cleanly: %r", error)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,8 +106,10 @@ class Publisher:
     def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, AssertionError):  # it was given up because its broker is gone
-                producer.close(timeout=DELIVERY)  # by then all it has is out or has expired
+            try:
+                producer.close(timeout=2)
+            except (KafkaError, AssertionError):  # its broker is gone: what it still has is sent by the next
+                producer._sender.force_close()
 
     def _unacknowledged(self, records: Sequence[Input]) -> list[Input]:
         topic = self._world.topic("news.articles.v1")
