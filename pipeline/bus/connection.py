@@ -57,5 +57,8 @@ class Broker:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            # Who joins before its broker knows a new topic is given no partitions until it asks again, by
+            # default after five minutes.
+            metadata_max_age_ms=15_000,
             **settings,
         )

@@ -87,10 +87,14 @@ def inputs(seed: int, count: int, real: Sequence[Mapping[str, str]] = ()) -> lis
             new = _real(found, seed, number) if found else _generated(rng, seed, number)
             articles.append(new)
             made.append(good(number, new))
-    for _ in range(count // 40):  # later ones overtake earlier ones
+    # Later ones overtake earlier ones. No sighting does its article: a poll publishes them in order under one
+    # key, and the row that a sighting makes would have another owner.
+    sighted = {one.key for one in made if one.article and one.article["kind"] == "sighting"}
+    for _ in range(count // 40):
         at = rng.randrange(count)
         other = min(count - 1, at + rng.randrange(1, 60))
-        made[at], made[other] = made[other], made[at]
+        if not {made[at].key, made[other].key} & sighted:
+            made[at], made[other] = made[other], made[at]
     return [replace(one, number=place) for place, one in enumerate(made)]
 
 

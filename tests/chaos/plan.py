@@ -48,7 +48,7 @@ OTHERS = (
     ("scale", "classifier"),
     ("scale", "classifier"),
 )
-WORKERS = ("classifier", "relay", "storyteller", "classifier", "relay")
+WORKERS = ("classifier", "relay", "storyteller", "classifier")
 LIGHT = (("cut", "postgres"), ("scale", "classifier"))
 
 
