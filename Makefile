@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast lint types imports schemas fresh format lock browser compose clean
+.PHONY: help install demo up test test-fast chaos lint types imports schemas fresh format lock browser compose clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,11 @@ test: lint types imports fresh browser ## everything that CI checks
 
 test-fast: $(READY) ## the tests that need no server
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/docs/test_pages.py -n 2
+
+KILLS ?= 20
+SEED ?= 1
+chaos: $(READY) ## kill everything at random under load and look for what is lost: KILLS=20 SEED=1
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --report build/chaos.json
 
 lint: $(READY) ## style
 	@$(BIN)/ruff check .

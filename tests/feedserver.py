@@ -15,13 +15,14 @@ RECENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)  # news, 
 class FeedServer:
     """`documents` maps a path to a body and its content type; it may be changed while the server runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.documents: dict[str, tuple[bytes, str]] = {}
         self.requests: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((host, 0), self._handler())
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}{path}"
 
     @contextmanager
     def serving(self) -> Iterator["FeedServer"]:

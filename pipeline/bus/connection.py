@@ -60,7 +60,9 @@ class Broker:
             **self.options(client),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            metadata_max_age_ms=30_000,  # so soon a topic is found that was not there when the group met
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            # Who joins before its broker knows a new topic is given no partitions until it asks again, by
+            # default after five minutes.
+            metadata_max_age_ms=15_000,
             **settings,
         )

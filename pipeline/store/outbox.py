@@ -43,7 +43,7 @@ def add(tx: Connection, records: Sequence[OutRecord], lane: int = NEWS) -> None:
                     "topic": r.topic,
                     "key": r.key,
                     "event_id": r.event_id,
-                    "headers": [[name, value.decode("latin-1")] for name, value in r.headers],
+                    "headers": [[name, _text(value)] for name, value in r.headers],
                     "value": r.value,
                 }
                 for r in records
@@ -89,7 +89,7 @@ def take(tx: Connection, limit: int) -> list[Pending]:
                 key=key,
                 event_id=event_id,
                 value=value,
-                headers=tuple((name, data.encode("latin-1")) for name, data in headers),
+                headers=tuple((name, _bytes(data)) for name, data in headers),
             ),
         )
         for seq, topic, key, event_id, headers, value in found
@@ -116,3 +116,12 @@ def size(tx: Connection, *lanes: int) -> int:
     """Rows waiting, in `lanes` or in all."""
     query = select(func.count()).select_from(OutboxRow)
     return tx.scalar(query.where(OutboxRow.lane.in_(lanes)) if lanes else query) or 0
+
+
+def _text(value: bytes) -> str:
+    """A character a byte; for NUL, which Postgres keeps in no JSON, the first one that stands for no byte."""
+    return value.decode("latin-1").replace("\0", "\u0100")
+
+
+def _bytes(text: str) -> bytes:
+    return text.replace("\u0100", "\0").encode("latin-1")

@@ -13,6 +13,7 @@ from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 from kafka.errors import KafkaError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -60,6 +61,8 @@ class Relay:
             raise UnavailableError(f"Kafka at {self._broker.bootstrap}: {error!r}") from error
         except DBAPIError as error:
             raise unavailable(error) from error
+        except psycopg.Error as error:  # from waiting for notifications, which is the driver's own
+            raise UnavailableError(f"Postgres: {' '.join(str(error).split())}") from error
         finally:
             if producer is not None:
                 _discard(producer)
@@ -119,6 +122,9 @@ def _wait(connection: Any) -> None:
 
 def _discard(producer: Any) -> None:
     try:
-        producer.close(timeout=2)
+        producer.close(timeout=DELIVERY_SECONDS)  # until all it has is out or has failed
     except (KafkaError, AssertionError) as error:
+        # It gave up before it told its sender to end, which would send the rest once the broker is back, also
+        # what has expired: the client looks for that only after it was drained.
+        producer._sender.force_close()
         log.info("relay: the old producer did not close cleanly: %r", error)

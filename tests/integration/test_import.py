@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from pipeline.assets import classifier as real_classifier
 from pipeline.bus.consumer import ConsumerLoop
+from pipeline.bus.gathering import Limits
 from pipeline.cli import racewire
 from pipeline.workers import classifier
 from pipeline.workers.pace import Paced
@@ -148,7 +149,9 @@ def test_news_does_not_wait_for_history(world: World, home: Path) -> None:
     assert run(str(path))[1]["added"] == 3000
     group = world.settings.topic_prefix + classifier.NAMES[BACKFILL]
     slow = Paced(classifier.strategy(world.engine, world.topics, group, real_classifier(), BACKFILL), 20)
-    world.start(ConsumerLoop(world.broker, [world.topics[BACKFILL].name], group, slow, batch=20).run)
+    world.start(
+        ConsumerLoop(world.broker, [world.topics[BACKFILL].name], group, slow, limits=Limits(count=20)).run
+    )
     start_classifier(world)
     history = "SELECT count(*) FROM assessments a JOIN articles USING (article_id) WHERE url LIKE '%archive%'"
     until(lambda: world.scalar(history) >= 20, 60)

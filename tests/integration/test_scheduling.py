@@ -130,6 +130,13 @@ def test_the_watchdog_tells_when_nobody_polls(
     feeds = [feed(server, "a", "/a")]
     server.documents["/a"] = (document("a"), "text/xml")
     poll_all(poller(world, feeds))
+    start_classifier(world)
+    until(
+        lambda: (
+            world.scalar("SELECT count(*) FROM assessments")
+            == world.scalar("SELECT sum(articles) FROM polls")
+        )
+    )
     fine = CliRunner().invoke(racewire, ["status"])
     assert fine.exit_code == 0, fine.output
     with world.engine.begin() as tx:  # RACEWIRE_POLL_EVERY is a minute: two of them have passed

@@ -233,3 +233,20 @@ def test_a_relay_that_was_stopped_before_it_sent_sends_nothing_and_another_does(
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
     world.stop_all()
     assert len(world.read(ARTICLES)) == 1
+
+
+def test_a_relay_whose_connections_are_cut_goes_on(world: World) -> None:
+    def add(number: int) -> None:
+        topic = world.topics[STORIES].name
+        with world.engine.begin() as tx:
+            outbox.add(tx, [OutRecord(topic=topic, key=b"k", event_id=str(number), value=b"{}", headers=())])
+
+    start_relay(world)
+    add(1)
+    until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
+    assert world.scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    add(2)
+    until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
