@@ -76,6 +76,13 @@ def begin(tx: Connection, group: str, place: Place, offset: int) -> int:
     return tx.scalar(statement) or 1
 
 
+def survive(tx: Connection, group: str, place: Place, offset: int) -> None:
+    """A record that was tried alone is done: a replay, also one after another death, counts anew."""
+    row = ClaimRow
+    mine = (row.group_id == group, row.topic == place[0], row.partition == place[1], row.trying == offset)
+    tx.execute(update(row).where(*mine).values(attempts=0))
+
+
 def claims(tx: Connection, group: str) -> list[Claim]:
     """Every claim of a group."""
     c, o = ClaimRow, ConsumerOffsetRow

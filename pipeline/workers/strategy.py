@@ -214,6 +214,8 @@ class StoreStrategy:
                 dead_letters.add(tx, self._letters, [item.letter for item in items if item.letter])
                 dead_letters.settle(tx, _redriven(items, failed=False), _redriven(items, failed=True))
                 progress.save_offsets(tx, self._group, Batch([item.record for item in items]).positions)
+                if self._begun and [_begun(item) for item in items if not item.letter] == [self._begun]:
+                    claims.survive(tx, self._group, *self._begun)
         except ConflictError as error:
             raise UnavailableError(str(error)) from error
         except DBAPIError as error:
@@ -242,6 +244,10 @@ def _redriven(items: Sequence[_Done], *, failed: bool) -> list[int]:
     """The dead letters that records were redriven from, of those that failed again or of the others."""
     found = [dead_letters.letter_of(i.record.headers) for i in items if (i.letter is not None) is failed]
     return [number for number in found if number is not None]
+
+
+def _begun(item: _Done) -> tuple[Place, int]:
+    return (item.record.topic, item.record.partition), item.record.offset
 
 
 def _place(record: Any) -> tuple[str, int, int]:
