@@ -41,6 +41,7 @@ from pipeline.stack import Supervisor
 from pipeline.store import feeds as memory
 from pipeline.store.database import connect, migrate
 from pipeline.store.feeds import Poll
+from pipeline.workers import poller
 from pipeline.workers.poller import Poller
 from pipeline.workers.summary import totals
 from schemas.topics import topics
@@ -257,8 +258,9 @@ def large_registry(press: Press, feeds: int, database: str, kafka: str) -> None:
     press.publish(feeds, 0, entries=1)
     ours = Ours([press.url(number) for number in range(feeds)], database, kafka)
     spent, engine = Timed(), connect(database)
-    for name in CHOOSING:
-        setattr(memory, name, spent(getattr(memory, name)))
+    for module, names in CHOOSING:
+        for name in names:
+            setattr(module, name, spent(getattr(module, name)))
     later = text("UPDATE feeds SET next_poll_at = now() + '1 h' WHERE hashtext(feed_id) % 100 <> 0")
     for name, statement in (("all new", None), ("all due, 304", None), ("1 % due, 304", later)):
         if statement is not None:
@@ -275,7 +277,10 @@ def large_registry(press: Press, feeds: int, database: str, kafka: str) -> None:
 
 
 # What of the store chooses feeds and writes where they stand.
-CHOOSING = ("is_at", "unregistered", "registered", "count_due", "claim", "still_held", "remember")
+CHOOSING = (
+    (poller, ("is_at", "revive", "unregistered", "registered")),
+    (memory, ("count_due", "claim", "held", "still_held", "occupied", "remember", "hold")),
+)
 
 
 def main() -> int:

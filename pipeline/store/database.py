@@ -13,14 +13,13 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     FromClause,
     Table,
-    Text,
     bindparam,
     cast,
-    column,
     create_engine,
     func,
     select,
@@ -56,15 +55,20 @@ def table_of(model: type[Any]) -> Table:
 
 
 def rows(columns: Sequence[Column[Any]], values: Sequence[Mapping[str, Any]]) -> FromClause:
-    """`values` as a relation of `columns`, sent as one array a column: a statement's size is constant."""
-    arrays = []
+    """`values` as a relation of `columns`, sent as one array a column: a statement's size is constant.
+
+    JSON goes as one document, since each of its quotes would have to be escaped in an array of texts.
+    """
+    parts: list[ColumnElement[Any]] = []
     for c in columns:
-        is_json = isinstance(c.type, JSON)
-        wire = Text() if is_json else c.type
-        data = [msgspec.json.encode(v[c.name]).decode() if is_json else v[c.name] for v in values]
-        arrays.append(cast(bindparam(None, data, type_=ARRAY(wire), unique=True), ARRAY(wire)))
-    flat = func.unnest(*arrays).table_valued(*(column(c.name) for c in columns)).render_derived()
-    return select(*(cast(flat.c[c.name], c.type).label(c.name) for c in columns)).subquery()
+        data = [v[c.name] for v in values]
+        if isinstance(c.type, JSON):
+            document = cast(bindparam(None, data, type_=c.type, unique=True), c.type)
+            part = func.jsonb_array_elements(document)
+        else:
+            part = func.unnest(cast(bindparam(None, data, type_=ARRAY(c.type), unique=True), ARRAY(c.type)))
+        parts.append(cast(part, c.type).label(c.name))
+    return select(*parts).subquery()
 
 
 def insert_rows(model: type[Any], values: Sequence[Mapping[str, Any]]) -> Insert:
