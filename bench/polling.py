@@ -262,7 +262,13 @@ def large_registry(press: Press, feeds: int, database: str, kafka: str) -> None:
         for name in names:
             setattr(module, name, spent(getattr(module, name)))
     later = text("UPDATE feeds SET next_poll_at = now() + '1 h' WHERE hashtext(feed_id) % 100 <> 0")
-    for name, statement in (("all new", None), ("all due, 304", None), ("1 % due, 304", later)):
+    for name, statement, delay in (
+        ("all new", None, 0),
+        ("all due, 304", None, 0),
+        ("all due, 304 after 0.3 s", None, 300),
+        ("1 % due, 304 after 0.3 s", later, 300),
+    ):
+        press.delay(delay)
         if statement is not None:
             with engine.begin() as tx:
                 tx.execute(statement)

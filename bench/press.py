@@ -66,7 +66,13 @@ class Press:
 
     def publish(self, feeds: int, first: int, *, entries: int = ENTRIES, validators: bool = True) -> None:
         """From now on `feeds` feeds are at the issue of `entries` that begins with entry `first`."""
-        path = f"/issue/{feeds}/{first}/{entries}/{int(validators)}"
+        self._tell(f"/issue/{feeds}/{first}/{entries}/{int(validators)}")
+
+    def delay(self, milliseconds: int) -> None:
+        """From now on feeds answer after so long."""
+        self._tell(f"/delay/{milliseconds}")
+
+    def _tell(self, path: str) -> None:
         with urlopen(f"http://{_host(0)}:{self._port}{path}") as answer:
             answer.read()
 
@@ -87,6 +93,7 @@ def serving() -> Iterator[Press]:
 
 async def _serve() -> None:
     answers: dict[bytes, tuple[bytes, bytes, bytes]] = {}  # whole answer, unchanged answer, tag
+    delay = 0.0
 
     def issue(feeds: int, first: int, entries: int, validators: int) -> None:
         for feed in range(feeds):
@@ -101,14 +108,20 @@ async def _serve() -> None:
             )
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal delay
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 path = head.split(b" ", 2)[1]
-                if path.startswith(b"/issue/"):
-                    issue(*map(int, path.split(b"/")[2:]))
+                if not path.startswith(b"/feed/"):
+                    _, order, *numbers = path.split(b"/")
+                    if order == b"delay":
+                        delay = int(numbers[0]) / 1000
+                    else:
+                        issue(*map(int, numbers))
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                     continue
+                await asyncio.sleep(delay)
                 whole, unchanged, tag = answers[path]
                 writer.write(unchanged if tag and tag in head else whole)
                 await writer.drain()

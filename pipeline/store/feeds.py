@@ -185,12 +185,13 @@ def remember(
 
 def _free() -> ColumnElement[bool]:
     other = aliased(FeedRow)
-    busy = select(other.host).where(other.leased_until >= func.clock_timestamp())
+    # The statement's time and not the clock's, which no index can be searched for.
+    busy = select(other.host).where(other.leased_until >= func.statement_timestamp())
     return FeedRow.removed_at.is_(None) & FeedRow.host.not_in(busy)
 
 
 def _due() -> ColumnElement[bool]:
-    return _free() & (FeedRow.next_poll_at <= func.clock_timestamp())
+    return _free() & (FeedRow.next_poll_at <= func.statement_timestamp())
 
 
 def address(row: type[FeedRow]) -> ColumnElement[str]:

@@ -44,7 +44,7 @@ class FeedRow(Base):
     feed_id: Mapped[str] = mapped_column(primary_key=True)
     feed: Mapped[dict[str, Any]]
     state: Mapped[dict[str, Any]]
-    next_poll_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), index=True)
+    next_poll_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     removed_at: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
@@ -58,6 +58,7 @@ class FeedRow(Base):
         index=True,
     )
     __table_args__ = (
+        Index("feeds_due", "next_poll_at", "feed_id"),
         Index("feeds_leased", "leased_until", postgresql_where=text("leased_until IS NOT NULL")),
     )
 

@@ -22,6 +22,8 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_feeds_host", "feeds", ["host"])
+    op.drop_index("ix_feeds_next_poll_at", table_name="feeds")
+    op.create_index("feeds_due", "feeds", ["next_poll_at", "feed_id"])
     op.create_index(
         "feeds_leased", "feeds", ["leased_until"], postgresql_where=sa.text("leased_until IS NOT NULL")
     )
@@ -36,5 +38,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("registry")
     op.drop_index("feeds_leased", table_name="feeds")
+    op.drop_index("feeds_due", table_name="feeds")
+    op.create_index("ix_feeds_next_poll_at", "feeds", ["next_poll_at"])
     op.drop_index("ix_feeds_host", table_name="feeds")
     op.drop_column("feeds", "host")
