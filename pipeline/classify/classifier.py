@@ -25,7 +25,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "1"
+_CODE = "2"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 _TITLE, _TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.

@@ -1,8 +1,8 @@
 """Which part each actor has in an article: mover, partner, target, rival or mentioned.
 
 Cues (a table of the lexicon) are words right before or right after a name: `against X`, `X-backed`,
-`sues X`. Without a cue who stands in the title moves, and who is only in the text is mentioned, unless nobody
-moves yet.
+`sues X`. Names in a list (`X, Y and Z`) have one part. Without either the first one named moves, and the main
+event tells what the others are to it: whoever is in a deal's title is a partner, in a ranking's text a rival.
 """
 
 import re
@@ -28,38 +28,55 @@ class Cues(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Cues by role (the first role with a cue wins); `second`: by event, who else is in the title."""
+    """Cues by role (the first role with a cue wins); `joins` link the names of a list.
+
+    By event `second` is who else is in the title, `below` who is in the text only.
+    """
 
     cues: dict[str, Cues]
+    joins: list[str]
     second: dict[str, str]
+    below: dict[str, str]
 
 
 class RoleReader:
     """The table, ready to read. Raises LexiconError when it names unknown roles or events."""
 
     def __init__(self, table: RoleTable) -> None:
-        if unknown := {*table.cues, *table.second.values()} - set(ROLES):
+        if unknown := {*table.cues, *table.second.values(), *table.below.values()} - set(ROLES):
             raise LexiconError(f"lexicon table roles.yaml has unknown roles {sorted(unknown)}")
-        if unknown := set(table.second) - set(EVENTS):
+        if unknown := {*table.second, *table.below} - set(EVENTS):
             raise LexiconError(f"lexicon table roles.yaml has unknown events {sorted(unknown)}")
-        self._second = table.second
+        self._second, self._below = table.second, table.below
+        joins = "|".join(re.escape(fold(join)) for join in sorted(table.joins, key=lambda join: -len(join)))
+        self._join = re.compile(rf"s? ?(?:{joins}) ?(?:the |der |die |das )?")
         self._before = [(role, _any(cues.before, _BEFORE)) for role, cues in table.cues.items()]
         self._after = [(role, _any(cues.after, _AFTER)) for role, cues in table.cues.items()]
 
     def read(self, mentions: Sequence[Mention], event: str) -> dict[str, str]:
         """The role of each actor named (in reading order, title first) in an article with this main event."""
         found: dict[str, str] = {}
+        last: Mention | None = None
         for mention in mentions:
+            before, last = last, mention
             if found.get(mention.actor, "mentioned") != "mentioned":
                 continue
             role = self._cue(mention)
-            moved = "mover" in found.values()
-            if not role and mention.field.field == "title":
-                role = self._second.get(event, "mover") if moved else "mover"
-            elif not role and not moved:
+            # A partner's cue may be no more than the list's `and`.
+            if role in ("", "partner") and before is not None and self._joined(before, mention):
+                role = found[before.actor]
+            if not role and "mover" not in found.values():
                 role = "mover"
-            found[mention.actor] = role or found.get(mention.actor, "mentioned")
+            elif not role and mention.field.field == "title":
+                role = self._second.get(event, "mover")
+            found[mention.actor] = role or self._below.get(event, "mentioned")
         return found
+
+    def _joined(self, first: Mention, second: Mention) -> bool:
+        """Whether two names stand side by side in one list."""
+        if first.field is not second.field or first.actor == second.actor:
+            return False
+        return self._join.fullmatch(first.field.text[first.end : second.start]) is not None
 
     def _cue(self, mention: Mention) -> str:
         """The role the words next to a mention give it, empty if none."""

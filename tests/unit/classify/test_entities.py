@@ -111,6 +111,9 @@ def test_an_actor_speaks_on_its_own_site(assess: Assess) -> None:
         ("The New York Times sued OpenAI over copyright", {"openai": "target"}),
         ("Mistral AI signs a deal with Nvidia", {"mistral": "mover", "nvidia": "partner"}),
         ("Microsoft-backed OpenAI raises $10 billion", {"microsoft": "partner", "openai": "mover"}),
+        ("Microsoft, Amazon y Nvidia lanzan una alianza de IA", {"microsoft": "mover", "nvidia": "mover"}),
+        ("Autoren verklagen Google, Meta und OpenAI", {"google": "target", "openai": "target"}),
+        ("Alibaba says its Qwen 4 beats ChatGPT and Claude", {"alibaba": "mover", "anthropic": "rival"}),
     ],
 )
 def test_roles(assess: Assess, title: str, roles: dict[str, str]) -> None:
