@@ -7,6 +7,7 @@ article's own words. Nothing here knows what is looked for.
 import re
 import unicodedata
 from bisect import bisect_right
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -50,10 +51,8 @@ class Folded(Struct, frozen=True):
         text = original.translate(_FOLD)
         starts = None
         if len(text) != len(original):
-            starts, at = [], 0
-            for char in original:
-                starts.append(at)
-                at += len(_FOLD[ord(char)])
+            lengths = map(len, map(_FOLD.__getitem__, map(ord, original)))
+            starts = list(accumulate(lengths, initial=0))[:-1]
         return cls(field, original, text, starts)
 
     def back(self, start: int, end: int) -> tuple[int, int]:

@@ -31,10 +31,11 @@ class Passage(Struct, frozen=True):
 
     def part(self, field: Folded, at: int) -> str:
         """Where an offset lies: `title` in the head, `text` in the body, nothing elsewhere."""
-        for name, (owner, start, end) in (("title", self.head), ("text", self.body)):
-            if owner is field and start <= at < end:
-                return name
-        return ""
+        owner, start, end = self.head
+        if owner is field and start <= at < end:
+            return "title"
+        owner, start, end = self.body
+        return "text" if owner is field and start <= at < end else ""
 
 
 def opening(title: Folded, text: Folded) -> Passage:
