@@ -24,6 +24,8 @@ COMMANDS = {
     "dead-letters": "look",
     "assess": "offline",
     "cluster": "offline",
+    "train": "learning",
+    "eval": "learning",
 }
 
 
