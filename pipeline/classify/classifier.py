@@ -20,7 +20,7 @@ from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
-from .passages import opening, sections
+from .passages import around, opening, sections
 from .roles import RoleReader, RoleTable
 from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
@@ -255,8 +255,11 @@ class Classifier:
     def _expected(self, article: Article, status: str, reading: "_Reading") -> Forecast | None:
         if status not in _AHEAD and "plan@title" not in reading.features:
             return None
-        dates = self._dates.read(reading.fields, article.published_at.astimezone(UTC).date())
         ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in _TIMED]
+        published = article.published_at.astimezone(UTC).date()
+        dates = [
+            date for field in reading.fields for date in self._dates.read(around(field, ahead), published)
+        ]
         near = [date for date in dates if any(_together(date, place) for place in ahead)]
         if not near:
             return None

@@ -61,10 +61,17 @@ class Folded(Struct, frozen=True):
             return start, end
         return bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1)
 
+    def sentences(self) -> list[int]:
+        """Where sentences end, in order, the last one included."""
+        return [*(stop.end() for stop in _SENTENCE_END.finditer(self.text)), len(self.text)]
+
     def sentence_end(self, at: int, limit: int) -> int:
         """Where the sentence around an offset of the folded text ends, at most `limit`."""
         stop = _SENTENCE_END.search(self.text, at, limit)
         return stop.start() if stop else min(limit, len(self.text))
+
+
+Range = tuple[Folded, int, int]
 
 
 def is_cjk(char: str) -> bool:
