@@ -1,57 +1,49 @@
-"""Run the shipped classifier over the labelled articles, score it and say how fast it was.
+"""How fast the shipped classifier is on the labelled articles, on one core; `racewire eval` says how good.
 
-    RACEWIRE_SHARED=../shared python -m bench.verdicts [--keep FILE]
-
-Labels and texts stay where they are: only figures are printed.
+RACEWIRE_SHARED=../shared python -m bench.verdicts
 """
 
-import argparse
 import gzip
 import json
 import os
-import subprocess
-import sys
-import tempfile
+import resource
 import time
 from pathlib import Path
 
 from pipeline.assets import classifier
-from pipeline.classify.ndjson import article, assess_lines
+from pipeline.classify.ndjson import article
 
 SHARED = Path(os.environ.get("RACEWIRE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 LABELS = SHARED / "data" / "labels" / "train.jsonl"
-
-
-def labelled() -> list[bytes]:
-    """The labelled articles as lines for `racewire assess`."""
-    with LABELS.open(encoding="utf-8") as labels:
-        ids = {json.loads(line)["id"] for line in labels}
-    with gzip.open(SHARED / "data" / "articles.jsonl.gz", "rb") as articles:
-        return [line for line in articles if json.loads(line)["id"] in ids]
+# A full text, in bytes.
+LONG = 5_000
 
 
 def main() -> None:
-    """Score and time."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", type=Path, help="write the assessments here")
-    keep = parser.parse_args().keep
-    lines = labelled()
-    started = time.perf_counter()
+    """Time titles with summaries, then as many full texts as they make."""
+    with LABELS.open(encoding="utf-8") as labels:
+        ids = {json.loads(line)["id"] for line in labels}
+    with gzip.open(SHARED / "data" / "articles.jsonl.gz", "rb") as articles:
+        lines = [line for line in articles if json.loads(line)["id"] in ids]
+    started = time.process_time()
     subject = classifier()
-    built = time.perf_counter() - started
-    with tempfile.TemporaryDirectory() as folder:
-        path = keep or Path(folder) / "assessments.jsonl"
-        path.write_bytes(b"\n".join(line for line, _ in assess_lines(subject, lines)) + b"\n")
-        score = SHARED / "tools" / "score.py"
-        subprocess.run(
-            [sys.executable, str(score), "verdicts", str(LABELS), str(path), "--by-lang"], check=True
-        )
-    articles = [article(line) for line in lines]
-    started = time.perf_counter()
-    for each in articles:
-        subject.assess(each)
-    rate = len(articles) / (time.perf_counter() - started)
-    print(f"built in {built:.2f} s, {rate:,.0f} articles/s on one core")
+    built = time.process_time() - started
+    print(f"built in {built:.2f} s")
+    summaries = [json.loads(line) for line in lines]
+    texts = " ".join(each.get("summary") or each.get("content") or each["title"] for each in summaries)
+    raw = texts.encode()
+    pieces = [raw[at : at + LONG].decode(errors="ignore") for at in range(0, len(raw) - LONG, LONG)]
+    full = [each | {"content": piece} for each, piece in zip(summaries, pieces, strict=False)]
+    short = [each | {"content": "", "summary": (each.get("summary") or "")[:1_000]} for each in summaries]
+    for name, rows in (("titles with summaries", short), ("full texts", full)):
+        given = [article(json.dumps(row).encode()) for row in rows]
+        started = time.process_time()
+        for each in given:
+            subject.assess(each)
+        print(f"{len(given) / (time.process_time() - started):,.0f} {name} a second of one core")
+    print(
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most, the articles included"
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ with the article's own words that carry it. Pure: the lexicon comes in as bytes,
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from urllib.parse import urlsplit
@@ -19,13 +20,13 @@ from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
-from .passages import opening, sections
+from .passages import around, opening, sections
 from .roles import RoleReader, RoleTable
 from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "1"
+_CODE = "2"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 _TITLE, _TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
@@ -42,7 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     core: float = 0.45
     focus: float = 0.2
-    event: float = 0.3
+    event: float = 0.25
     events: int = 3
     products: int = 5
     short: int = 2_000
@@ -178,10 +179,11 @@ class Classifier:
 
     def _carriers(self, head: str, features: Mapping[str, Feature]) -> list[Place]:
         """The places that speak for a label, the strongest first; names only where no words do."""
+        speaking = self._layer.speaking(head)
         weighed = [
-            (feature.value * weight, name)
+            (feature.value * speaking[name], name)
             for name, feature in features.items()
-            if feature.places and (weight := self._layer.weight(name, head)) > 0
+            if name in speaking and feature.places
         ]
         worded = [item for item in weighed if features[item[1]].worded]
         meant = [item for item in worded if self._layer.is_meant(item[1], head)]
@@ -197,7 +199,12 @@ class Classifier:
     def _events(self, odds: Mapping[str, float], reading: "_Reading") -> list[Event]:
         """Up to three events: those of the opening, and those a heading of a long text names."""
         best = {event: (odds[event], reading.features) for event in EVENTS}
-        for section in sections(reading.fields[1]):
+        text = reading.fields[1]
+        cued = sorted(hit.start for field, hit in reading.cues if field is text)
+        for section in sections(text):
+            _, start, end = section.head
+            if bisect_left(cued, start) == bisect_left(cued, end):
+                continue  # its heading names no event
             features = signal_features(section, reading.cues, reading.mentions)
             features |= shape_features(section, reading.mentions, self._kinds, None)
             below = self._layer.log_odds({name: feature.value for name, feature in features.items()})
@@ -248,8 +255,11 @@ class Classifier:
     def _expected(self, article: Article, status: str, reading: "_Reading") -> Forecast | None:
         if status not in _AHEAD and "plan@title" not in reading.features:
             return None
-        dates = self._dates.read(reading.fields, article.published_at.astimezone(UTC).date())
         ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in _TIMED]
+        published = article.published_at.astimezone(UTC).date()
+        dates = [
+            date for field in reading.fields for date in self._dates.read(around(field, ahead), published)
+        ]
         near = [date for date in dates if any(_together(date, place) for place in ahead)]
         if not near:
             return None

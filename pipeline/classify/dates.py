@@ -12,9 +12,13 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-from .folding import Folded
+from .folding import Folded, Range
 from .lexicon import LexiconError
 
+# The letters in a pattern that are none of its words, and the scripts of words.
+_SYNTAX = re.compile(r"\(\?P<\w+>|\\.")
+_LATIN = re.compile(r"[A-Za-z]")
+_CJK = re.compile(r"[\u3040-\ud7af]")
 _UNITS = ("day", "week", "month", "quarter", "year", "")
 
 
@@ -57,20 +61,29 @@ class DateReader:
             if expression.unit not in _UNITS:
                 raise LexiconError(f"lexicon table dates.yaml: unknown unit {expression.unit!r}")
             pattern = expression.pattern
-            for name, words in names.items():
-                pattern = pattern.replace(name, words)
-            self._expressions.append((re.compile(pattern), expression))
+            for name, alternatives in names.items():
+                pattern = pattern.replace(name, alternatives)
+            # What cannot be found is not looked for: it takes most of the time of a long text.
+            named = "MONTH" in expression.pattern
+            words = _SYNTAX.sub("", expression.pattern)
+            cjk = _CJK.search(words) is not None and _LATIN.search(words) is None
+            self._expressions.append((re.compile(pattern), expression, named, cjk))
 
-    def read(self, fields: Sequence[Folded], published: date) -> list[Resolved]:
-        """Every time still ahead that the texts name, in reading order; the longer reading wins."""
+    def read(self, ranges: Sequence[Range], published: date) -> list[Resolved]:
+        """Every time still ahead that these ranges of texts name, in their order; the longer reading wins."""
         found: list[Resolved] = []
         if not 1000 <= published.year <= 9900:
             # Nothing is told from a clock that is this wrong, and the contract writes years with four digits.
             return found
-        for field in fields:
+        for field, first, last in ranges:
             here = []
-            for pattern, expression in self._expressions:
-                for match in pattern.finditer(field.text):
+            within = field.text[first:last]
+            has_cjk = _CJK.search(within) is not None
+            has_month = any(name in within for name in self._months)
+            for pattern, expression, named, cjk in self._expressions:
+                if (cjk and not has_cjk) or (named and not has_month):
+                    continue
+                for match in pattern.finditer(field.text, first, last):
                     if value := self._value(match, expression, published):
                         here.append(Resolved(value, field, match.start(), match.end()))
             here.sort(key=lambda item: (item.start, -item.end))

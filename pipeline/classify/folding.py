@@ -7,6 +7,7 @@ article's own words. Nothing here knows what is looked for.
 import re
 import unicodedata
 from bisect import bisect_right
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -50,10 +51,8 @@ class Folded(Struct, frozen=True):
         text = original.translate(_FOLD)
         starts = None
         if len(text) != len(original):
-            starts, at = [], 0
-            for char in original:
-                starts.append(at)
-                at += len(_FOLD[ord(char)])
+            lengths = map(len, map(_FOLD.__getitem__, map(ord, original)))
+            starts = list(accumulate(lengths, initial=0))[:-1]
         return cls(field, original, text, starts)
 
     def back(self, start: int, end: int) -> tuple[int, int]:
@@ -62,10 +61,17 @@ class Folded(Struct, frozen=True):
             return start, end
         return bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1)
 
+    def sentences(self) -> list[int]:
+        """Where sentences end, in order, the last one included."""
+        return [*(stop.end() for stop in _SENTENCE_END.finditer(self.text)), len(self.text)]
+
     def sentence_end(self, at: int, limit: int) -> int:
         """Where the sentence around an offset of the folded text ends, at most `limit`."""
         stop = _SENTENCE_END.search(self.text, at, limit)
         return stop.start() if stop else min(limit, len(self.text))
+
+
+Range = tuple[Folded, int, int]
 
 
 def is_cjk(char: str) -> bool:

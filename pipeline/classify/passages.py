@@ -5,11 +5,13 @@ section is read like an article of its own with its heading as the title.
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import islice
 
 from msgspec import Struct
 
-from .folding import Folded
+from .folding import Folded, Range
 
 # What a feed's summary or an article's opening holds, in characters.
 LEAD = 1_500
@@ -17,10 +19,10 @@ LEAD = 1_500
 LONG = 3_000
 # No article has more; what a hostile one has does not pay.
 _MOST = 30
+# How far a date reaches over what looks like the end of a sentence (`am 17. April 2025`).
+_MARGIN = 24
 # A line on its own, of a headline's length, that is neither an item of a list nor the end of a sentence.
 _HEADING = re.compile(r"^[ \t]*(?![•*\-–·])(\S[^\n]{6,98}[^\n.;,!\"'\s])[ \t]*$", re.MULTILINE)
-
-Range = tuple[Folded, int, int]
 
 
 class Passage(Struct, frozen=True):
@@ -31,10 +33,11 @@ class Passage(Struct, frozen=True):
 
     def part(self, field: Folded, at: int) -> str:
         """Where an offset lies: `title` in the head, `text` in the body, nothing elsewhere."""
-        for name, (owner, start, end) in (("title", self.head), ("text", self.body)):
-            if owner is field and start <= at < end:
-                return name
-        return ""
+        owner, start, end = self.head
+        if owner is field and start <= at < end:
+            return "title"
+        owner, start, end = self.body
+        return "text" if owner is field and start <= at < end else ""
 
 
 def opening(title: Folded, text: Folded) -> Passage:
@@ -52,3 +55,17 @@ def sections(text: Folded) -> list[Passage]:
         Passage((text, start, end), (text, end, min(until, end + LEAD)))
         for (start, end), until in zip(headings, ends, strict=True)
     ]
+
+
+def around(field: Folded, places: Sequence[Range]) -> list[Range]:
+    """The sentences of a field that hold one of these places, in reading order, those that touch in one."""
+    ends = field.sentences()
+    held = sorted({bisect_right(ends, start) for owner, start, _ in places if owner is field})
+    ranges: list[Range] = []
+    for number in held:
+        start = max(0, (ends[number - 1] if number else 0) - _MARGIN)
+        end = ends[min(number, len(ends) - 1)] + _MARGIN
+        if ranges and start <= ranges[-1][2]:
+            start = ranges.pop()[1]
+        ranges.append((field, start, end))
+    return ranges

@@ -1,8 +1,7 @@
 """The linear layer: features of an article in, log-odds of each label out.
 
 A weight is the sum of what the lexicon's editor wrote at the signal and of a correction fitted to labelled
-articles (`tables/weights.yaml`, by `python -m bench.fit_weights --write`): a new signal counts from its first
-day.
+articles (`tables/weights.yaml`, by `racewire train`): a new signal counts from its first day.
 """
 
 import math
@@ -40,13 +39,15 @@ class LinearLayer:
             if weight > 0
         }
         self._rows: dict[str, list[tuple[int, float]]] = {}
-        self._weights: Matrix = {}
+        self._speaking: dict[str, Weights] = {head: {} for head in HEADS}
         for feature in editor.keys() | fitted.keys():
             given, learned = editor.get(feature, {}), fitted.get(feature, {})
             weights = {
                 head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()
             }
-            self._weights[feature] = weights
+            for head, weight in weights.items():
+                if weight > 0:
+                    self._speaking[head][feature] = weight
             self._rows[feature] = [(n, weights[head]) for n, head in enumerate(HEADS) if weights.get(head)]
 
     def log_odds(self, values: Mapping[str, float]) -> Weights:
@@ -59,9 +60,9 @@ class LinearLayer:
                 total[head] += value * weight
         return dict(zip(HEADS, total, strict=True))
 
-    def weight(self, feature: str, head: str) -> float:
-        """The weight of a feature for a label."""
-        return self._weights.get(feature, {}).get(head, 0.0)
+    def speaking(self, head: str) -> Weights:
+        """The features that speak for a label, with their weights."""
+        return self._speaking[head]
 
     def is_meant(self, feature: str, head: str) -> bool:
         """Whether the editor wrote the signal down as speaking for this label."""

@@ -50,9 +50,9 @@ class Patterns:
 
     def __init__(self, signals: Iterable[Signal]) -> None:
         self._patterns = [
-            (re.compile(pattern), Cue(signal.id, f"pattern {number}"))
+            (re.compile(pattern), Cue(signal.id, pattern))
             for signal in sorted(signals, key=lambda signal: signal.id)
-            for number, pattern in enumerate(signal.patterns)
+            for pattern in sorted(signal.patterns)
         ]
 
     def find(self, field: Folded) -> list[Hit[Cue]]:

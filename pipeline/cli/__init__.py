@@ -30,6 +30,8 @@ COMMANDS = {
     "backup": "recovery",
     "restore": "recovery",
     "forget": "takedown",
+    "train": "learning",
+    "eval": "learning",
 }
 
 

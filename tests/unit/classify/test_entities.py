@@ -63,6 +63,9 @@ def test_what_only_looks_like_a_name_is_none(assess: Assess, title: str, text: s
         ("Meta releases Llama 4 Maverick", "Llama 4 Maverick", "meta"),
         ("DeepSeek-V3.1 is here", "DeepSeek-V3.1", "deepseek"),
         ("DeepSeek launches R1", "DeepSeek-R1", "deepseek"),
+        ("DeepSeek-V5 is coming", "DeepSeek-V5", "deepseek"),
+        ("快手发布可图3.0大模型", "Kolors 3.0", "kuaishou"),
+        ("Google shows Imagen 9 Ultra, a new AI model", "Imagen 9 Ultra", "google"),
         ("Nvidia may sell the H20 AI chip again", "H20", "nvidia"),
         ("AMD ships the MI300X AI chip", "MI300X", "amd"),
         ("Moonshot AI open-sources Kimi K2", "Kimi K2", "moonshot"),
@@ -108,6 +111,9 @@ def test_an_actor_speaks_on_its_own_site(assess: Assess) -> None:
         ("The New York Times sued OpenAI over copyright", {"openai": "target"}),
         ("Mistral AI signs a deal with Nvidia", {"mistral": "mover", "nvidia": "partner"}),
         ("Microsoft-backed OpenAI raises $10 billion", {"microsoft": "partner", "openai": "mover"}),
+        ("Microsoft, Amazon y Nvidia lanzan una alianza de IA", {"microsoft": "mover", "nvidia": "mover"}),
+        ("Autoren verklagen Google, Meta und OpenAI", {"google": "target", "openai": "target"}),
+        ("Alibaba says its Qwen 4 beats ChatGPT and Claude", {"alibaba": "mover", "anthropic": "rival"}),
     ],
 )
 def test_roles(assess: Assess, title: str, roles: dict[str, str]) -> None:

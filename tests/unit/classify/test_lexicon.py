@@ -87,8 +87,8 @@ def test_an_unguarded_name_finds_its_actor(shipped: Classifier, actor: Actor) ->
             b"months: {}\nweekdays: {}\nexpressions: [{pattern: x, unit: aeon}]",
             "aeon",
         ),
-        ("tables", "roles.yaml", b"cues: {friend: {}}\nsecond: {}", "friend"),
-        ("tables", "roles.yaml", b"cues: {}\nsecond: {party: mover}", "party"),
+        ("tables", "roles.yaml", b"cues: {friend: {}}\njoins: []\nsecond: {}\nbelow: {}", "friend"),
+        ("tables", "roles.yaml", b"cues: {}\njoins: []\nsecond: {party: mover}\nbelow: {}", "party"),
     ],
 )
 def test_a_broken_file_is_named(kind: str, name: str, data: bytes, says: str) -> None:
