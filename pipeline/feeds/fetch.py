@@ -17,6 +17,7 @@ from ssl import SSLContext
 from types import MappingProxyType
 
 import httpcore
+import uvloop
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import SecretStr
@@ -95,7 +96,8 @@ def fetch_all(
         )
         return await asyncio.gather(*(_fetch(*target, limits, turns) for target in targets))
 
-    return asyncio.run(fetch_batch())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(fetch_batch())
 
 
 async def _fetch(feed: Feed, validators: Validators, limits: Limits, turns: Turns) -> Fetched:

@@ -98,7 +98,7 @@ def refuse_inside(host: str, allow_hosts: frozenset[str]) -> None:
 async def _resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, in the resolver's order. Raises `httpcore.ConnectError` if it has none."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.to_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(f"DNS knows no {host}: {error}") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -117,7 +117,7 @@ def test_a_killed_import_continues_and_doubles_nothing(world: World, home: Path)
     many = 1500
     path = home / "a.jsonl"
     path.write_text("\n".join(line(n) for n in range(many)))
-    command = [sys.executable, "-m", "pipeline.cli", "import", str(path), "--rate", "300"]
+    command = [sys.executable, "-m", "pipeline.cli", "import", str(path), "--rate", "100"]
     known = "SELECT count(*) FROM known_articles"
     for threshold in (1, many // 3):
         process = subprocess.Popen(command, env=os.environ, stderr=subprocess.DEVNULL)
