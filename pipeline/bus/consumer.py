@@ -98,6 +98,7 @@ class ConsumerLoop:
     ) -> None:
         self._broker, self._topics, self._group, self._strategy = broker, tuple(topics), group, strategy
         self._waiting = Gathering(limits)
+        self._owed: dict[Place, int] = {}  # positions that Kafka has not taken yet
         self._settings: dict[str, Any] = {
             "group_id": group,
             "group_instance_id": f"{group}-{instance}" if instance else None,
@@ -160,6 +161,8 @@ class ConsumerLoop:
         now = monotonic()
         batch = waiting.take(now)
         if batch is None:
+            if self._owed:
+                self._commit(consumer, {})
             return
         try:
             self._strategy.handle(batch)
@@ -204,11 +207,18 @@ class ConsumerLoop:
         listener.fresh.difference_update(fresh)
 
     def _commit(self, consumer: Any, positions: Mapping[Place, int]) -> None:
-        """The store has them already: a commit that fails costs nothing but a replay that writes nothing."""
-        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in positions.items()}
+        """The store has them already: a commit that fails is owed, so that lag tools do not wait for news."""
+        self._owed |= positions
+        mine = {
+            place: at for place, at in self._owed.items() if TopicPartition(*place) in consumer.assignment()
+        }
+        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in mine.items()}
         try:
-            consumer.commit(offsets, timeout_ms=5000)
+            if offsets:
+                consumer.commit(offsets, timeout_ms=5000)
+            self._owed = {}
         except KafkaError as error:
+            self._owed = mine
             log.warning("%s: offsets not committed to Kafka (the store has them): %r", self._group, error)
 
     def _hold(self, consumer: Any, listener: _Assigned, stop: threading.Event, seconds: float) -> None:
