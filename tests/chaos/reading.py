@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from tests.chaos.load import MARK, Input
 
@@ -62,6 +62,8 @@ class World:
         name, admin = self.topic(group), KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             return len(admin.describe_groups([name])[name]["members"])
+        except CoordinatorNotAvailableError:  # a broker that no group has come to yet
+            return 0
         finally:
             admin.close()
 
