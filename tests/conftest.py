@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from click.testing import CliRunner, Result
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
@@ -18,6 +19,7 @@ from pipeline.bus.admin import ensure_topics
 from pipeline.bus.connection import Broker
 from pipeline.bus.publish import publish
 from pipeline.bus.reading import read_to_end
+from pipeline.cli import racewire
 from pipeline.settings import Servers, Settings
 from pipeline.stack import Endpoints, Supervisor, endpoints
 from pipeline.store.database import connect, migrate
@@ -89,6 +91,10 @@ class World:
             "RACEWIRE_TOPIC_PREFIX": self.settings.topic_prefix,
             "PREFECT_API_URL": self.servers.prefect_api_url,
         }
+
+    def invoke(self, *arguments: str) -> Result:
+        """`racewire` with these arguments, in this process and this world."""
+        return CliRunner().invoke(racewire, arguments, env=self.environment())
 
     def scalar(self, sql: str, **values: Any) -> Any:
         with self.engine.connect() as tx:

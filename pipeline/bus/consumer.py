@@ -181,7 +181,10 @@ class ConsumerLoop:
         except KafkaError as error:
             raise UnavailableError(f"poll of {', '.join(self._topics)}: {error!r}") from error
         gone, listener.gone = listener.gone, set()
-        self._waiting.drop(_places(gone | listener.fresh))
+        lost = _places(gone | listener.fresh)
+        self._waiting.drop(lost)
+        for place in lost:  # where another stands by now is not ours to say
+            self._owed.pop(place, None)
         if gone:
             self._strategy.release(_places(gone))
         now = monotonic()
@@ -209,16 +212,11 @@ class ConsumerLoop:
     def _commit(self, consumer: Any, positions: Mapping[Place, int]) -> None:
         """The store has them already: a commit that fails is owed, so that lag tools do not wait for news."""
         self._owed |= positions
-        mine = {
-            place: at for place, at in self._owed.items() if TopicPartition(*place) in consumer.assignment()
-        }
-        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in mine.items()}
+        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in self._owed.items()}
         try:
-            if offsets:
-                consumer.commit(offsets, timeout_ms=5000)
+            consumer.commit(offsets, timeout_ms=5000)
             self._owed = {}
         except KafkaError as error:
-            self._owed = mine
             log.warning("%s: offsets not committed to Kafka (the store has them): %r", self._group, error)
 
     def _hold(self, consumer: Any, listener: _Assigned, stop: threading.Event, seconds: float) -> None:

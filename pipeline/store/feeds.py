@@ -1,4 +1,4 @@
-"""The poller's memory: feeds and their leases, known articles, and the record of each poll."""
+"""Feeds as polls find them: who polls them now, where they stand, held hosts, and the record of each poll."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ from sqlalchemy.orm import aliased
 from pipeline.feeds.outcomes import Known
 from pipeline.feeds.values import Feed, FeedState
 from pipeline.store.database import insert_rows, rows, table_of, upsert
-from pipeline.store.models import FeedRow, HeldHostRow, KnownRow, PollRow
+from pipeline.store.known import save_known
+from pipeline.store.models import FeedRow, HeldHostRow, PollRow
 
 PUBLISH_LOCK = 7_305_802  # any number: see `serialise_publishing`
 CLAIM_LOCK = 7_305_803  # the same: see `claim`
@@ -147,11 +148,7 @@ def remember(
     tx: Connection, known: Iterable[Known], states: Iterable[FeedState], polls: Iterable[Poll]
 ) -> None:
     """Write what a batch of polls taught, and give the feeds' leases back."""
-    upsert(
-        tx,
-        KnownRow,
-        [{"article_id": k.article_id, "known": k} for k in known],
-    )
+    save_known(tx, known)
     states = list(states)
     if states:
         columns = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]

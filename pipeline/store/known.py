@@ -33,6 +33,11 @@ def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     return found | load_known(tx, further) if further else found
 
 
+def save_known(tx: Connection, known: Iterable[Known]) -> None:
+    """Remember articles as they are now."""
+    upsert(tx, KnownRow, [{"article_id": k.article_id, "known": k} for k in known])
+
+
 def forget(tx: Connection, age: timedelta, limit: int) -> int:
     """Drop the memory of dated articles that nobody has carried for `age`; how many, at most `limit`.
 

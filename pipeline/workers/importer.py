@@ -24,7 +24,7 @@ from pipeline.feeds.archive import Item
 from pipeline.feeds.decide import END_OF_TIME, decide
 from pipeline.feeds.outcomes import Candidate, Known
 from pipeline.store import feeds as memory
-from pipeline.store.known import load_known
+from pipeline.store.known import load_known, save_known
 from pipeline.store.takedown import forgotten
 from pipeline.workers.pace import Pace
 from pipeline.workers.publishing import records
@@ -136,7 +136,7 @@ class Importer:
                 if messages:
                     self._producer = self._producer or self._broker.producer("import")
                     publish(self._producer, messages)
-                memory.remember(tx, learned.values(), [], [])
+                save_known(tx, learned.values())
                 tx.commit()
         except DBAPIError as error:
             raise unavailable(error) from error

@@ -1,4 +1,4 @@
-"""Jobs that end: assess stored articles again, clear what retention lets go, redrive dead letters.
+"""Jobs that end: assess again, clear what retention lets go, redrive, take down, restore, rebuild topics.
 
 The flows schedule them and the command line runs them; each does its work in small transactions, so that it
 can be stopped and started at any time.

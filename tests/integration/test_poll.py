@@ -7,14 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from msgspec.structs import replace
 from sqlalchemy import text
 
 from pipeline.assets import classifier as real_classifier
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.consumer import ConsumerLoop
-from pipeline.cli import racewire
 from pipeline.feeds.cadence import Bounds
 from pipeline.feeds.decide import Horizon
 from pipeline.feeds.fetch import Limits
@@ -134,7 +132,7 @@ def test_an_edit_taken_back_is_news_again_and_another_address_is_asked_afresh(
 
 
 def test_a_feed_taken_out_is_shown_as_removed_and_keeps_its_articles(
-    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+    world: World, server: FeedServer
 ) -> None:
     for name in ("a", "b"):
         server.documents[f"/{name}"] = (rss((f"/{name}", "One", "t")), "text/xml")
@@ -142,12 +140,10 @@ def test_a_feed_taken_out_is_shown_as_removed_and_keeps_its_articles(
     start_classifier(world)
     until(lambda: world.scalar("SELECT count(*) FROM assessments") == 2, 60)
     poll_all(poller(world, [feed(server, "b", "/b")]))
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    listed = CliRunner().invoke(racewire, ["feeds", "list", "--json"])
+    listed = world.invoke("feeds", "list", "--json")
     shown = [(f["feed"]["id"], bool(f["removed_at"])) for f in json.loads(listed.output)]
     assert shown == [("b", False), ("a", True)]
-    table = CliRunner().invoke(racewire, ["feeds", "list"]).output
+    table = world.invoke("feeds", "list").output
     assert [("removed" in line) for line in table.splitlines() if line.startswith("│")] == [False, True]
     assert world.scalar("SELECT count(*) FROM articles WHERE feed_id = 'a'") == 1
     assert poll_all(poller(world, [feed(server, n, f"/{n}") for n in ("a", "b")]), ["a"])["entries"] == 0
@@ -261,9 +257,7 @@ def test_a_host_that_wants_patience_is_left_alone_with_all_its_feeds(world: Worl
     assert world.scalar(held) == 8 - asked
 
 
-def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
-    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(world: World, server: FeedServer) -> None:
     server.documents["/new"] = (rss(("/1", "One", "t")), "text/xml")
     with LyingServer() as old:
         old.answers["/old"] = http(301, Location=server.url("/new").replace("127.0.0.1", "localhost"))
@@ -293,9 +287,7 @@ def test_a_feed_that_moved_is_asked_there_once_and_by_one_feed_only(
     with world.engine.begin() as tx:
         assert memory.claim(tx, "y", 9, HOUR, ["c"]) == []
         memory.give_back(tx, "x")
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    checked = CliRunner().invoke(racewire, ["feeds", "check"]).output
+    checked = world.invoke("feeds", "check").output
     assert f"a is moved: it is asked at {there.url} now; write that into the registry" in checked
     assert "b is moved: it moved to" in checked
     # A duplicate is polled again once it is the only one.

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from kafka.admin import KafkaAdminClient
 from sqlalchemy import text
 
 from pipeline.bus.admin import ensure_topics
-from pipeline.cli import racewire
 from pipeline.workers.relay import event_id_of
 from schemas.topics import ARTICLES, ASSESSMENTS
 from tests.conftest import World
@@ -25,10 +23,8 @@ def stored(world: World) -> int:
     return int(world.scalar("SELECT count(*) FROM assessments"))
 
 
-def run(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    result = CliRunner().invoke(racewire, arguments)
+def run(world: World, *arguments: str) -> str:
+    result = world.invoke(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -53,9 +49,7 @@ def carry(server: FeedServer, *numbers: int) -> None:
 
 
 @pytest.fixture
-def backed_up(
-    world: World, server: FeedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, int]:
+def backed_up(world: World, server: FeedServer, tmp_path: Path) -> tuple[Path, int]:
     """A backup with five articles stored and two published and on their way; a later one is not in it."""
     file, feeds = tmp_path / "store.backup", [feed(server, "a", "/a")]
     start_classifier(world)
@@ -66,26 +60,26 @@ def backed_up(
     world.stop_all()
     carry(server, 1, 2, 3, 4, 5, 6, 7)
     poll_all(poller(world, feeds), ["a"])
-    assert "MB" in run(world, monkeypatch, "backup", str(file))
+    assert "MB" in run(world, "backup", str(file))
     carry(server, 1, 2, 3, 4, 5, 6, 7, 8)
     poll_all(poller(world, feeds), ["a"])
     return file, 8
 
 
 def test_into_an_empty_stack_and_on_without_loss(
-    world: World, server: FeedServer, backed_up: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+    world: World, server: FeedServer, backed_up: tuple[Path, int]
 ) -> None:
     file, total = backed_up
     lose_tables(world)
     lose_topics(world)
-    output = run(world, monkeypatch, "restore", str(file))
+    output = run(world, "restore", str(file))
     assert "2 articles were published and not stored" in output
     assert "topics rebuild" in output
     start_classifier(world)
     start_relay(world)
     assert poll_all(poller(world, [feed(server, "a", "/a")]), ["a"])["articles"] == 3
     until(lambda: stored(world) == total)
-    run(world, monkeypatch, "topics", "rebuild")
+    run(world, "topics", "rebuild")
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
     world.stop_all()
     announced = {record.key for record in world.read(ASSESSMENTS)}
@@ -93,15 +87,13 @@ def test_into_an_empty_stack_and_on_without_loss(
     assert world.scalar("SELECT count(*) FROM assessments WHERE version <> 1") == 0
 
 
-def test_beside_the_kafka_it_knew(
-    world: World, server: FeedServer, backed_up: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_beside_the_kafka_it_knew(world: World, server: FeedServer, backed_up: tuple[Path, int]) -> None:
     file, total = backed_up
     before = len(world.read(ARTICLES))
     start_classifier(world)
     until(lambda: stored(world) == total)
     world.stop_all()
-    output = run(world, monkeypatch, "restore", "--replace", str(file))
+    output = run(world, "restore", "--replace", str(file))
     assert "topics rebuild" not in output
     assert stored(world) == 5
     start_classifier(world)
@@ -117,18 +109,16 @@ def test_beside_the_kafka_it_knew(
 
 
 def test_nothing_is_replaced_unasked_or_by_what_is_no_backup(
-    world: World, backed_up: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, backed_up: tuple[Path, int], tmp_path: Path
 ) -> None:
     file, _ = backed_up
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    refused = CliRunner().invoke(racewire, ["restore", str(file)])
+    refused = world.invoke("restore", str(file))
     assert (refused.exit_code, "--replace" in refused.output) == (1, True)
-    again = CliRunner().invoke(racewire, ["backup", str(file)])
+    again = world.invoke("backup", str(file))
     assert (again.exit_code, "exists" in again.output) == (1, True)
     broken = tmp_path / "broken"
     broken.write_bytes(file.read_bytes()[:2000])
-    result = CliRunner().invoke(racewire, ["restore", "--replace", str(broken)])
+    result = world.invoke("restore", "--replace", str(broken))
     assert (result.exit_code, "pg_restore" in result.output) == (1, True)
     assert stored(world) == 5
     assert world.environment()["RACEWIRE_DATABASE_URL"].split(":")[2].split("@")[0] not in result.output

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from msgspec import to_builtins
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from pipeline.cli import racewire
 from pipeline.workers.relay import event_id_of
 from schemas.topics import ARTICLES
 from tests.conftest import World
@@ -122,11 +120,7 @@ def test_a_poll_that_outlives_its_lease_publishes_nothing(world: World, server: 
     assert world.scalar("SELECT count(*) FROM polls") == 1
 
 
-def test_the_watchdog_tells_when_nobody_polls(
-    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
+def test_the_watchdog_tells_when_nobody_polls(world: World, server: FeedServer) -> None:
     feeds = [feed(server, "a", "/a")]
     server.documents["/a"] = (document("a"), "text/xml")
     poll_all(poller(world, feeds))
@@ -137,13 +131,13 @@ def test_the_watchdog_tells_when_nobody_polls(
             == world.scalar("SELECT sum(articles) FROM polls")
         )
     )
-    fine = CliRunner().invoke(racewire, ["status"])
+    fine = world.invoke("status")
     assert fine.exit_code == 0, fine.output
     with world.engine.begin() as tx:  # RACEWIRE_POLL_EVERY is a minute: two of them have passed
         tx.execute(text("UPDATE feeds SET next_poll_at = now() - interval '121 s'"))
-    told = CliRunner().invoke(racewire, ["status"])
+    told = world.invoke("status")
     assert told.exit_code == 1
     assert "No poll for 120 s although feeds are due" in told.output
     poll_all(poller(world, feeds))  # late, and once is enough
-    assert CliRunner().invoke(racewire, ["status"]).exit_code == 0
+    assert world.invoke("status").exit_code == 0
     assert server.requests["/a"] == 2

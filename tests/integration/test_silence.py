@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 from msgspec.structs import replace
 
-from pipeline.cli import racewire
 from pipeline.feeds.rhythm import learn
 from pipeline.feeds.values import Feed, FeedState, Rhythm
 from pipeline.store import feeds as memory
@@ -56,15 +54,13 @@ def taught(world: World, feed_id: str, *, last: datetime) -> None:
         memory.remember(tx, [], [replace(state(world, feed_id), rhythm=rhythm)], [])
 
 
-def racewire_says(world: World, monkeypatch: pytest.MonkeyPatch, *command: str) -> tuple[int, str]:
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    result = CliRunner().invoke(racewire, command)
+def racewire_says(world: World, *command: str) -> tuple[int, str]:
+    result = world.invoke(*command)
     return result.exit_code, result.output
 
 
 def test_a_feed_that_answers_and_posts_no_more_is_silent_until_it_posts(
-    world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+    world: World, server: FeedServer
 ) -> None:
     now = datetime.now(UTC)
     paper = feed(server, "paper", "/a")
@@ -75,13 +71,13 @@ def test_a_feed_that_answers_and_posts_no_more_is_silent_until_it_posts(
     taught(world, "paper", last=now - 20 * DAY)
     assert poll(world, paper)["paper"].change.startswith("has gone silent: nothing since")
     assert state(world, "paper").status == "ok"
-    code, said = racewire_says(world, monkeypatch, "feeds", "check")
+    code, said = racewire_says(world, "feeds", "check")
     assert (code, said.startswith("paper is silent: it answers, and has posted nothing since")) == (1, True)
-    assert "silent" in racewire_says(world, monkeypatch, "feeds", "list")[1]
+    assert "silent" in racewire_says(world, "feeds", "list")[1]
     assert poll(world, paper)["paper"].change == ""  # said once
     server.documents["/a"] = (rss(("/2", "Two", "t"), ("/1", "One", "t"), published=now), "text/xml")
     assert poll(world, paper)["paper"].change == "posts again"
-    assert racewire_says(world, monkeypatch, "feeds", "check") == (0, "No feed needs attention.\n")
+    assert racewire_says(world, "feeds", "check") == (0, "No feed needs attention.\n")
 
 
 def test_a_document_that_does_not_reach_back_is_marked_as_a_gap(world: World, server: FeedServer) -> None:
@@ -100,7 +96,7 @@ def test_a_document_that_does_not_reach_back_is_marked_as_a_gap(world: World, se
 
 
 def test_empty_is_not_no_feed_is_not_blocked_is_not_unchanged(
-    world: World, server: FeedServer, liar: LyingServer, monkeypatch: pytest.MonkeyPatch
+    world: World, server: FeedServer, liar: LyingServer
 ) -> None:
     server.documents |= {
         "/empty": (rss(), "text/xml"),
@@ -131,7 +127,7 @@ def test_empty_is_not_no_feed_is_not_blocked_is_not_unchanged(
         "gone": "gone",
         "down": "http-500",
     }
-    code, said = racewire_says(world, monkeypatch, "feeds", "check")
+    code, said = racewire_says(world, "feeds", "check")
     names = [line.partition(": ")[0] for line in said.splitlines()]
     assert code == 1
     assert names == ["gone is dead", "html is not-a-feed", "login is blocked", "wall is blocked"]

@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from pipeline.cli import racewire
 from schemas.codec import OutRecord
 from schemas.topics import ARTICLES, ASSESSMENTS, RELEASES, STORIES
 from tests.conftest import World
@@ -19,10 +17,8 @@ __all__ = ["server"]
 SECRET = "Zebrafish"
 
 
-def command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    result = CliRunner().invoke(racewire, arguments)
+def command(world: World, *arguments: str) -> str:
+    result = world.invoke(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -36,7 +32,7 @@ def everywhere(world: World) -> str:
     return " ".join(rows) + " ".join(v.decode() for v in newest.values() if v)
 
 
-def test_by_address_and_by_feed(world: World, server: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_address_and_by_feed(world: World, server: FeedServer) -> None:
     text = f"OpenAI will release GPT-7 in June, {SECRET} said. It is the lab's next large language model."
     title = f"OpenAI to release GPT-7 in June, says {SECRET}"
     other = "Anthropic releases Claude 9, a large language model"
@@ -51,12 +47,10 @@ def test_by_address_and_by_feed(world: World, server: FeedServer, monkeypatch: p
     assert SECRET in everywhere(world)
     url = world.scalar("SELECT url FROM articles WHERE title LIKE 'OpenAI%%'")
 
-    assert "1 articles would be" in command(world, monkeypatch, "forget", url, "--dry-run")
-    assert "1 verdicts, 1 sightings, 1 revisions, 1 articles" in command(
-        world, monkeypatch, "forget", url, "--yes"
-    )
+    assert "1 articles would be" in command(world, "forget", url, "--dry-run")
+    assert "1 verdicts, 1 sightings, 1 revisions, 1 articles" in command(world, "forget", url, "--yes")
     until(lambda: world.scalar("SELECT count(*) FROM story_members") == 1)
-    command(world, monkeypatch, "forget", "a", "--yes")
+    command(world, "forget", "a", "--yes")
     until(lambda: world.scalar("SELECT count(*) FROM story_members") == 0)
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
     assert SECRET not in everywhere(world)
