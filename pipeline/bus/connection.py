@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from pipeline.bus import lenient
+from pipeline.bus.rejoining import RejoiningConsumer
 
 lenient.install()
 
@@ -56,7 +57,7 @@ class Broker:
 
     def consumer(self, client: str, **settings: Any) -> Any:
         """A consumer that commits nothing by itself, and of bytes: a deserialiser that raises wedges it."""
-        return KafkaConsumer(
+        return RejoiningConsumer(
             **self.options(client),
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -1,12 +1,14 @@
 """The workers on a real Kafka and Postgres: nothing lost, nothing doubled, nothing stuck."""
 
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 from itertools import count
 
 import msgspec
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 from sqlalchemy import text
 
 from pipeline.bus.consumer import ConsumerLoop
@@ -250,3 +252,18 @@ def test_a_relay_whose_connections_are_cut_goes_on(world: World) -> None:
     )
     add(2)
     until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
+
+
+def test_a_consumer_that_polls_in_a_hurry_joins_its_group_all_the_same(world: World) -> None:
+    """The group's leader joins once more when it learns of partitions; a short poll left that join behind."""
+    topic = world.topics[ARTICLES].name
+    for attempt in range(3):
+        name = group(world, f"hurry-{attempt}")
+        consumer = world.broker.consumer(name, group_id=name)
+        consumer.subscribe([topic])
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            consumer.poll(timeout_ms=1)
+        consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(0, "", -1)}, timeout_ms=5000)
+        assert len(consumer.assignment()) == world.topics[ARTICLES].partitions
+        consumer.close(timeout_ms=2000)
