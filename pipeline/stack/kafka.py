@@ -42,9 +42,9 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 # No second member is coming: the first need not wait for it.
 group.initial.rebalance.delay.ms=0
-# After a kill the controller waits this long for the broker it knew before it lets the new one in: 3 s
+# After a kill the controller waits this long for the broker it knew before it lets the new one in: 6 s
 # instead of 12.
-broker.session.timeout.ms=2000
+broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
 # A laptop's size.
 num.network.threads=2

@@ -5,6 +5,7 @@ where each thread stood, and exits with 1. Nothing is lost by it, and whoever ke
 again.
 """
 
+import _thread
 import faulthandler
 import logging
 import signal
@@ -68,7 +69,8 @@ def main(run: Run) -> int:
     """
     stop = Watched()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # By another thread: this one may be in `stop.wait`, with the lock that `set` asks for.
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
     try:
         run(stop)
     except FloodError as error:

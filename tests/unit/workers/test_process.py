@@ -44,6 +44,12 @@ def test_one_that_is_asked_to_stop_ends_in_its_bound() -> None:
     assert "Timeout (0:00:00" in told
 
 
+def test_a_request_that_comes_while_the_event_is_locked_does_not_lock_up() -> None:
+    hold = "with stop._cond: __import__('signal').raise_signal(15)\n    stop.wait()"
+    process = run(hold, DRAIN_SECONDS=30)
+    assert process.wait(60) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_that_finishes_in_time_ends_cleanly(number: signal.Signals) -> None:
     process = run("stop.wait()\n    assert stop.is_set()", DRAIN_SECONDS=30)
