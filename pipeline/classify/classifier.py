@@ -26,7 +26,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "2"
+_CODE = "3"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 _TITLE, _TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
@@ -200,12 +200,15 @@ class Classifier:
         """Up to three events: those of the opening, and those a heading of a long text names."""
         best = {event: (odds[event], reading.features) for event in EVENTS}
         text = reading.fields[1]
-        cued = sorted(hit.start for field, hit in reading.cues if field is text)
-        for section in sections(text):
-            _, start, end = section.head
-            if bisect_left(cued, start) == bisect_left(cued, end):
+        parts = sections(text)
+        cues = sorted((cue for cue in reading.cues if parts and cue[0] is text), key=_start)
+        for section in parts:
+            (_, start, end), (_, _, until) = section.head, section.body
+            first = bisect_left(cues, start, key=_start)
+            if first == bisect_left(cues, end, key=_start):
                 continue  # its heading names no event
-            features = signal_features(section, reading.cues, reading.mentions)
+            here = cues[first : bisect_left(cues, until, key=_start)]
+            features = signal_features(section, here, reading.mentions)
             features |= shape_features(section, reading.mentions, self._kinds, None)
             below = self._layer.log_odds({name: feature.value for name, feature in features.items()})
             headed = [
@@ -279,6 +282,10 @@ class Classifier:
                 return Mention(self._sites[host], title, 0, len(title.text), native=True)
             _, _, host = host.partition(".")
         return None
+
+
+def _start(cue: tuple[Folded, Hit[Cue]]) -> int:
+    return cue[1].start
 
 
 def _together(date: Resolved, place: Place) -> bool:

@@ -44,6 +44,7 @@ class PhraseMatcher(Generic[P]):
         self._phrases: dict[str, list[_Phrase[P]]] = defaultdict(list)
         self._automaton: AhoCorasick | None = None
         self._order: list[list[_Phrase[P]]] = []
+        self._open: list[bool] = []
 
     def add(self, phrase: str, payload: P, *, inflect: bool = False, whole: bool = False) -> None:
         """Look for `phrase` (`*` leaves an end open, ` ~ ` is a gap within a sentence).
@@ -65,6 +66,7 @@ class PhraseMatcher(Generic[P]):
         """Build the automaton; phrases are ordered, so that the order of files does not matter."""
         keys = sorted(self._phrases)
         self._order = [self._phrases[key] for key in keys]
+        self._open = [any(phrase.open_start for phrase in phrases) for phrases in self._order]
         self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
 
     def find(self, field: Folded) -> Iterator[tuple[int, int, P]]:
@@ -73,7 +75,11 @@ class PhraseMatcher(Generic[P]):
             return
         text = field.text
         for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            inner_start, inner_end = is_inner(text, start - 1), is_inner(text, end)
+            # Most of what the automaton reports lies inside a word: that is told first, and cheaply.
+            inner_start = is_inner(text, start - 1)
+            if inner_start and not self._open[index]:
+                continue
+            inner_end = is_inner(text, end)
             for phrase in self._order[index]:
                 if inner_start and not phrase.open_start:
                     continue
