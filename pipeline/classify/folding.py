@@ -89,4 +89,5 @@ def is_cjk(char: str) -> bool:
 
 def is_inner(text: str, at: int) -> bool:
     """Whether the character at an offset would continue a word written with spaces."""
-    return 0 <= at < len(text) and text[at].isalnum() and not is_cjk(text[at])
+    # Nothing below U+1100 is CJK: most letters need no second look.
+    return 0 <= at < len(text) and (char := text[at]).isalnum() and (char < "\u1100" or not is_cjk(char))
