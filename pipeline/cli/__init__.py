@@ -30,6 +30,7 @@ COMMANDS = {
     "backup": "recovery",
     "restore": "recovery",
     "forget": "takedown",
+    "reassess": "replay",
     "train": "learning",
     "eval": "learning",
 }
