@@ -31,6 +31,7 @@ COMMANDS = {
     "restore": "recovery",
     "forget": "takedown",
     "reassess": "replay",
+    "retell": "replay",
     "train": "learning",
     "eval": "learning",
 }

@@ -53,7 +53,9 @@ def test_each_label_is_told() -> None:
 
 def test_scores_and_the_classifiers_name_are_no_change() -> None:
     changes = Changes()
-    changes.add(VERDICT, replace(VERDICT, classifier="other", relevance=Relevance(label="core", score=0.6, spans=[])))
+    changes.add(
+        VERDICT, replace(VERDICT, classifier="other", relevance=Relevance(label="core", score=0.6, spans=[]))
+    )
     changes.add(None, VERDICT)
     assert (changes.articles, changes.first, changes.changed, changes.labels()) == (2, 1, 0, [])
 
