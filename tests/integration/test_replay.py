@@ -1,25 +1,28 @@
 """Replay on a real Kafka and Postgres: what is compared is what is then applied, nothing is doubled."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
+from pipeline.bus.admin import lag
+from pipeline.bus.consumer import ConsumerLoop
 from pipeline.cli import replay
 from pipeline.store import leases, outbox, tales
 from pipeline.store.aggregates import STORY, load
 from pipeline.store.verdicts import save_articles, save_assessments
 from pipeline.stories.fold import story
-from pipeline.workers import process, retell, storyteller
+from pipeline.workers import classifier, process, retell, storyteller
 from pipeline.workers.relay import event_id_of
 from schemas.messages import Actor, Article, Assessment
-from schemas.topics import ASSESSMENTS, RELEASES, STORIES
+from schemas.topics import ARTICLES, ASSESSMENTS, RELEASES, STORIES
 from tests.conftest import World
-from tests.samples import StubClassifier, article
+from tests.samples import StubClassifier, article, out
 from tests.until import until
 
 pytestmark = pytest.mark.integration
@@ -284,3 +287,75 @@ def test_the_storyteller_stands_by_and_goes_on_with_what_came(
         assert len(ids) == len(set(ids))
         newest = {r.key.decode(): json.loads(r.value)["version"] for r in records}
         assert newest == dict(rows(world, f"SELECT {key}, version FROM {table}"))  # noqa: S608
+
+
+class Counting(StubClassifier):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.assessed: list[str] = []
+
+    def assess(self, article: Article) -> Assessment:
+        self.assessed.append(article.article_id)
+        return super().assess(article)
+
+
+Reset = Callable[[Any, Sequence[TopicPartition]], Mapping[TopicPartition, int]]
+
+
+def to_earliest(consumer: Any, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    found: Mapping[TopicPartition, int] = consumer.beginning_offsets(places)
+    return found
+
+
+def to_datetime(consumer: Any, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    """To before the records came; a partition without any stays at its end."""
+    ends = consumer.end_offsets(places)
+    found = consumer.offsets_for_times(dict.fromkeys(places, 0))
+    return {p: found[p].offset if found[p] else ends[p] for p in places}
+
+
+def shift_by(consumer: Any, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    return {p: max(0, at - 1) for p, at in consumer.end_offsets(places).items()}
+
+
+@pytest.mark.parametrize("reset", [to_earliest, to_datetime, shift_by])
+def test_an_operators_reset_is_read_again_and_doubles_nothing(world: World, reset: Reset) -> None:
+    """As `kafka-consumer-groups.sh --reset-offsets` does it: the offsets of a group without members."""
+    topic, group = world.topics[ARTICLES], f"{world.settings.topic_prefix}classifier"
+    world.publish([out(topic, article(n)) for n in range(30)])
+
+    def work() -> Counting:
+        """Run a classifier and a relay until the group is at the end and everything is out."""
+        subject = Counting()
+        strategy = classifier.strategy(world.engine, world.topics, group, subject)
+        world.start(ConsumerLoop(world.broker, [topic.name], group, strategy).run)
+        world.start(process.WORKERS["relay"](world.engine, world.settings, world.servers, None))
+        until(
+            lambda: all(row.committed == row.end for row in lag(world.broker, group, [topic.name]) if row.end)
+        )
+        until(lambda: world.scalar("SELECT count(*) FROM outbox") == 0)
+        world.stop_all()
+        return subject
+
+    work()
+    stored, announced = everything_of_the_classifier(world), len(world.read(ASSESSMENTS))
+    assert announced == 30
+
+    consumer, admin = world.broker.consumer("operator"), world.broker.admin()
+    places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+    targets, ends = reset(consumer, places), consumer.end_offsets(places)
+    until(lambda: not admin.describe_groups([group])[group]["members"])
+    admin.alter_group_offsets(group, {p: OffsetAndMetadata(at, "", -1) for p, at in targets.items()})
+    consumer.close()
+    admin.close()
+
+    again = work().assessed
+    assert len(again) == len(set(again)) == sum(ends[p] - targets[p] for p in places) > 0
+    assert everything_of_the_classifier(world) == stored
+    assert len(world.read(ASSESSMENTS)) == announced
+
+
+def everything_of_the_classifier(world: World) -> list[Any]:
+    tables = ("articles", "revisions", "sightings", "assessments", "dead_letters")
+    return [rows(world, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]  # noqa: S608
