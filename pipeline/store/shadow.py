@@ -18,7 +18,10 @@ Cursor = tuple[datetime, str]  # date and id of the last verdict of a page
 
 # What is not told anew stays: whole stories, and release lines told of before or after as well.
 _KEPT = {
-    "story_members": "SELECT * FROM story_members WHERE article_id NOT IN (SELECT article_id FROM again)",
+    "story_members": """
+        SELECT * FROM story_members m
+        WHERE NOT EXISTS (SELECT FROM again WHERE again.article_id = m.article_id)
+    """,
     "stories": "SELECT * FROM stories WHERE false",
     "releases": """
         SELECT * FROM releases WHERE EXISTS (
@@ -31,8 +34,9 @@ _AGAIN = """
         (SELECT story_id FROM story_members WHERE published_at BETWEEN :since AND :until)
 """
 _VERDICTS = """
-    SELECT published_at, article_id, body FROM assessments
-    WHERE (published_at BETWEEN :since AND :until OR article_id IN (SELECT article_id FROM again))
+    SELECT published_at, article_id, body FROM assessments a
+    WHERE (published_at BETWEEN :since AND :until
+           OR EXISTS (SELECT FROM again WHERE again.article_id = a.article_id))
       AND (published_at, article_id) > (:at, :after)
     ORDER BY published_at, article_id LIMIT :limit
 """
@@ -48,6 +52,7 @@ def shadow(engine: Engine, window: Window) -> Iterator[Connection]:
     # One look for each transaction: of a verdict that changes meanwhile, what was read is the newest still.
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as tx:
         tx.execute(text(_AGAIN), bounds)
+        tx.execute(text("ALTER TABLE again ADD PRIMARY KEY (article_id); ANALYZE again"))
         for table in _KEPT:
             tx.execute(text(f"CREATE TEMP TABLE shadow_{table} (LIKE {table} INCLUDING ALL)"))
         for table, kept in _KEPT.items():

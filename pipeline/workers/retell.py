@@ -6,13 +6,16 @@ stories are either those of before or those of after. What comes meanwhile waits
 the storyteller goes on where it was; a verdict that was told already changes nothing.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.store import leases, outbox, tales
 from pipeline.store.aggregates import RELEASE, STORY, load
@@ -78,29 +81,48 @@ def retell(
     what comes meanwhile shows as a change too.
     Raises LeaseLostError, having written nothing, where another process took the lease.
     """
-    lease = None
-    if not compare:
+    if compare:
+        with shadow(engine, window) as built:
+            told = _build(built, topics, window)
+            with engine.connect() as tx:
+                return _switch(tx, built, topics, told, write=False)
+    with engine.begin() as tx:
+        lease = leases.seize(tx, leader, process_name(), LEASE_TTL)
+    with _holding(engine, lease) as let_go, shadow(engine, window) as built:
+        told = _build(built, topics, window)
+        let_go()
         with engine.begin() as tx:
-            lease = leases.seize(tx, leader, process_name(), LEASE_TTL)
-    with shadow(engine, window) as built:
-        told = _build(engine, built, topics, window, lease)
-        with engine.begin() as tx:
-            if lease:
-                leases.hold(tx, lease, LEASE_TTL)  # locked to the end: nobody tells anything in between
-            done = _switch(tx, built, topics, told, write=lease is not None)
-    if lease:
-        with engine.begin() as tx:
-            leases.release(tx, lease)
+            leases.hold(tx, lease, LEASE_TTL)  # locked to the end: nobody tells anything in between
+            done = _switch(tx, built, topics, told, write=True)
+    with engine.begin() as tx:
+        leases.release(tx, lease)
     return done
 
 
-def _build(
-    engine: Engine,
-    built: Connection,
-    topics: Mapping[str, Topic],
-    window: Window,
-    lease: leases.Lease | None,
-) -> int:
+@contextmanager
+def _holding(engine: Engine, lease: leases.Lease) -> Iterator[Callable[[], None]]:
+    """Renew a lease beside the work, until the function that is given is called or the work ends."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(LEASE_TTL.total_seconds() / 4):
+            with suppress(DBAPIError, leases.LeaseLostError), engine.begin() as tx:
+                leases.hold(tx, lease, LEASE_TTL)  # where it is lost, the switch says so
+
+    thread = threading.Thread(target=renew, name="lease")
+
+    def let_go() -> None:
+        stop.set()
+        thread.join()
+
+    thread.start()
+    try:
+        yield let_go
+    finally:
+        let_go()
+
+
+def _build(built: Connection, topics: Mapping[str, Topic], window: Window) -> int:
     """Tell the verdicts into the shadow; how many there are."""
     told, pages, after = 0, 0, (ALWAYS[0], "")
     while True:
@@ -113,9 +135,6 @@ def _build(
         if pages & (pages - 1) == 0:  # after 1, 2, 4, 8 … pages
             analyse(built)
         built.commit()
-        if lease:
-            with engine.begin() as tx:
-                leases.hold(tx, lease, LEASE_TTL)
 
 
 def _switch(
