@@ -1,12 +1,13 @@
 """The flows that keep the store in order: reassess, maintain, redrive."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from pipeline import settings as configuration
 from pipeline.assets import classifier
+from pipeline.store import verdicts
 from pipeline.store.database import connect
 from pipeline.store.dead_letters import Selection
 from pipeline.workers import upkeep
@@ -14,12 +15,17 @@ from schemas.topics import ASSESSMENTS, topics
 
 
 @flow(name="reassess", retries=1, retry_delay_seconds=30)
-def reassess() -> dict[str, int]:
-    """Assess stored articles whose verdict is missing or of another classifier version."""
+def reassess(since: datetime | None = None, until: datetime | None = None) -> dict[str, int]:
+    """Assess stored articles whose verdict is missing or of another classifier version.
+
+    All of them, or those published between two moments.
+    """
     settings = configuration.load()
     engine = connect(configuration.servers(settings).database_url.get_secret_value())
-    done = upkeep.reassess(engine, topics(settings.topic_prefix)[ASSESSMENTS], classifier())
-    return _report("reassess", {"articles": done.articles, "changed": done.changed})
+    topic = topics(settings.topic_prefix)[ASSESSMENTS]
+    done = upkeep.reassess(engine, topic, classifier(), verdicts.window(since, until))
+    counts = {"articles": done.articles, "first": done.first, "changed": done.changed}
+    return _report("reassess", counts | {"core": done.core, "core_no_more": done.core_no_more})
 
 
 @flow(name="maintain", retries=1, retry_delay_seconds=30)

@@ -30,6 +30,8 @@ COMMANDS = {
     "backup": "recovery",
     "restore": "recovery",
     "forget": "takedown",
+    "reassess": "replay",
+    "retell": "replay",
     "train": "learning",
     "eval": "learning",
 }

@@ -44,6 +44,15 @@ def acquire(tx: Connection, name: str, owner: str, ttl: timedelta) -> Lease | No
     return None if epoch is None else Lease(name, owner, epoch)
 
 
+def seize(tx: Connection, name: str, owner: str, ttl: timedelta) -> Lease:
+    """Take the lease from whoever holds it. That one writes nothing more, and stands by as after any loss."""
+    row, now = LeaseRow, func.clock_timestamp()
+    new = insert(row).values(name=name, owner=owner, epoch=1, expires_at=now + ttl)
+    taken = {"owner": owner, "epoch": row.epoch + 1, "expires_at": now + ttl}
+    statement = new.on_conflict_do_update(index_elements=[row.name], set_=taken).returning(row.epoch)
+    return Lease(name, owner, tx.execute(statement).scalar_one())
+
+
 def hold(tx: Connection, lease: Lease, ttl: timedelta) -> None:
     """Renew the lease in a writing transaction and keep its row locked until the end of it.
 

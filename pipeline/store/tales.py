@@ -1,12 +1,13 @@
 """What the storyteller remembers and writes: members, stories, releases."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, select
 
+from pipeline.store import outbox
 from pipeline.store.aggregates import RELEASE, STORY, put
 from pipeline.store.database import rows, upsert
 from pipeline.store.models import AssessmentRow, MemberRow, ReleaseRow
@@ -50,8 +51,27 @@ def load_state(tx: Connection, keys: Sequence[Keys]) -> State:
     )
 
 
-def save_decision(tx: Connection, stories: Topic, releases: Topic, decision: Decision) -> None:
-    """Write what was decided and queue its events."""
+def homes(tx: Connection) -> dict[str, str]:
+    """The story of every article that is in one."""
+    return dict(tx.execute(select(MemberRow.article_id, MemberRow.story_id)).all())
+
+
+def members(tx: Connection, article_ids: Collection[str]) -> dict[str, Member]:
+    """Articles as they were placed, by id."""
+    row = MemberRow
+    found = tx.execute(select(row.article_id, row.body).where(row.article_id.in_(article_ids)))
+    return {article: msgspec.convert(body, Member) for article, body in found}
+
+
+def release_ids(tx: Connection) -> list[str]:
+    """Every release that was ever told of."""
+    return list(tx.scalars(select(ReleaseRow.release_id)))
+
+
+def save_decision(
+    tx: Connection, stories: Topic, releases: Topic, decision: Decision, lane: int = outbox.NEWS
+) -> None:
+    """Write what was decided and queue its events in a lane of the outbox."""
     upsert(
         tx,
         MemberRow,
@@ -68,8 +88,8 @@ def save_decision(tx: Connection, stories: Topic, releases: Topic, decision: Dec
     )
     if decision.left:
         tx.execute(delete(MemberRow).where(MemberRow.article_id.in_(decision.left)))
-    put(tx, STORY, stories, decision.stories)
-    put(tx, RELEASE, releases, decision.releases)
+    put(tx, STORY, stories, decision.stories, lane)
+    put(tx, RELEASE, releases, decision.releases, lane)
 
 
 def _windows(keys: Sequence[Keys]) -> list[dict[str, Any]]:

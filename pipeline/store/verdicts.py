@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, select, tuple_
@@ -10,8 +11,13 @@ from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
 from pipeline.store.database import add_missing, insert_rows, table_of
 from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
+from schemas.codec import YEARS
 from schemas.messages import Article, Assessment, FeedRef, Sighting
 from schemas.topics import Topic
+
+Window = tuple[datetime, datetime]  # from one moment to another, both inclusive
+# Between the years that travel here (`schemas.codec.YEARS`) lies all that is stored.
+ALWAYS: Window = (datetime(YEARS[0], 1, 1, tzinfo=UTC), datetime(YEARS[-1] + 1, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,13 @@ class Current:
 
     revision: str
     sightings: list[Sighting]
+
+
+def window(since: datetime | None, until: datetime | None) -> Window:
+    """The window between two moments; None leaves a side open, and what names no zone is in UTC."""
+    ends = (since or ALWAYS[0], until or ALWAYS[1])
+    first, last = (end if end.tzinfo else end.replace(tzinfo=UTC) for end in ends)
+    return first, last
 
 
 def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
@@ -84,13 +97,18 @@ def save_assessments(
     return put(tx, ASSESSMENT, topic, states, lane)
 
 
-def articles_to_assess(tx: Connection, classifier: str, after: str, limit: int) -> list[Article]:
-    """Articles whose verdict is missing or of another classifier version, by id, from `after` on."""
+def articles_to_assess(
+    tx: Connection, classifier: str, after: str, limit: int, window: Window = ALWAYS
+) -> list[Article]:
+    """Articles whose verdict is missing or of another classifier version, by id, from `after` on.
+
+    Only those published within `window`.
+    """
     verdict = AssessmentRow
     query = (
         select(table_of(ArticleRow))
         .outerjoin(verdict, verdict.article_id == ArticleRow.article_id)
-        .where(ArticleRow.article_id > after)
+        .where(ArticleRow.article_id > after, ArticleRow.published_at.between(*window))
         .where(
             (verdict.classifier.is_distinct_from(classifier))
             | (verdict.revision.is_distinct_from(ArticleRow.revision))

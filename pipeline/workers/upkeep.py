@@ -6,7 +6,6 @@ can be stopped and started at any time.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import sleep
@@ -16,37 +15,39 @@ from sqlalchemy import Engine
 from pipeline.bus.connection import Broker
 from pipeline.bus.reading import ends
 from pipeline.classify import Classifier
+from pipeline.classify.changes import Changes
 from pipeline.store import backup, dead_letters, known, outbox, retention, takedown, verdicts
-from pipeline.store.aggregates import AGGREGATES, announce
+from pipeline.store.aggregates import AGGREGATES, ASSESSMENT, announce, load
 from pipeline.store.database import migrate
 from pipeline.store.dead_letters import Redriven, Selection
+from pipeline.store.verdicts import ALWAYS, Window
 from schemas.topics import Topic
 
 PAGE = 500  # rows in one transaction
 
 
-@dataclass(frozen=True)
-class Reassessed:
-    """How many stored articles were assessed again, and how many verdicts changed by it."""
+def reassess(
+    engine: Engine, topic: Topic, classifier: Classifier, window: Window = ALWAYS, *, compare: bool = False
+) -> Changes:
+    """Bring every verdict that is missing or of another classifier version up to date; what that changes.
 
-    articles: int
-    changed: int
-
-
-def reassess(engine: Engine, topic: Topic, classifier: Classifier) -> Reassessed:
-    """Bring every verdict that is missing or of another classifier version up to date."""
-    articles = changed = 0
+    Only of articles published within `window`. With `compare` nothing is written.
+    """
+    changes = Changes()
     after = ""
     while True:
         with engine.connect() as tx:
-            page = verdicts.articles_to_assess(tx, classifier.version, after, PAGE)
+            page = verdicts.articles_to_assess(tx, classifier.version, after, PAGE, window)
+            old = load(tx, ASSESSMENT, [a.article_id for a in page])
         if not page:
-            return Reassessed(articles, changed)
+            return changes
         found = {(a.article_id, a.revision): classifier.assess(a) for a in page}
-        with engine.begin() as tx:
-            ids = [a.article_id for a in page]
-            changed += len(verdicts.save_assessments(tx, topic, ids, found, outbox.HISTORY))
-        articles, after = articles + len(page), page[-1].article_id
+        if not compare:
+            with engine.begin() as tx:
+                verdicts.save_assessments(tx, topic, [a.article_id for a in page], found, outbox.HISTORY)
+        for verdict in found.values():
+            changes.add(old.get(verdict.article_id), verdict)
+        after = page[-1].article_id
 
 
 def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedelta) -> dict[str, int]:
