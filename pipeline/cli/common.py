@@ -1,8 +1,10 @@
 """What the commands share: settings, the store, tables, JSON, and errors that say what to do."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -25,6 +27,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="for machines: JSON on standard output")
+
+
+AGES = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Since(click.ParamType[datetime]):
+    """A moment: an age such as `90m`, `6h` or `2d`, or a date and time, in UTC where it says nothing else."""
+
+    name = "AGE|TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if found := re.fullmatch(r"(\d{1,5})([mhd])", str(value)):
+            return datetime.now(UTC) - timedelta(**{AGES[found[2]]: int(found[1])})
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no age such as 6h and no time such as 2026-11-25T08:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:

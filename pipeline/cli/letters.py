@@ -1,14 +1,13 @@
 """`racewire dead-letters`: what could not be processed, by fault, and what is to become of it."""
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from pipeline import settings as configuration
 from pipeline.cli.common import (
+    Since,
     as_json,
     fail,
     plain_errors,
@@ -24,27 +23,11 @@ from schemas.messages import DeadLetter
 from schemas.topics import topics
 
 SHOWN = 2000  # characters of a record's value
-AGES = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Since(click.ParamType[datetime]):
-    """A moment: an age such as `90m`, `6h` or `2d`, or a date and time, in UTC where it says nothing else."""
-
-    name = "AGE|TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if found := re.fullmatch(r"(\d{1,5})([mhd])", str(value)):
-            return datetime.now(UTC) - timedelta(**{AGES[found[2]]: int(found[1])})
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no age such as 6h and no time such as 2026-11-25T08:00", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--since", type=_Since(), help="that failed since then, e.g. 6h"),
+        click.option("--since", type=Since(), help="that failed since then, e.g. 6h"),
         click.option("--fingerprint", help="with this fault; the beginning is enough"),
         click.option("--reason", help="decode, process, write or killed-worker"),
         click.option("--topic", help="of this topic"),
