@@ -13,7 +13,7 @@ from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.poll import poll
-from flows.upkeep import maintain, reassess, redrive
+from flows.upkeep import maintain, reassess, reconcile, redrive
 
 POOL = "racewire"
 
@@ -23,6 +23,7 @@ def schedules(poll_every: timedelta) -> dict[str, tuple[Flow[..., Any], Schedule
     return {
         "poll": (poll, Interval(poll_every)),
         "maintain": (maintain, Cron("17 3 * * *", timezone="UTC")),
+        "reconcile": (reconcile, Cron("41 * * * *", timezone="UTC")),
         "reassess": (reassess, None),
         "redrive": (redrive, None),
     }

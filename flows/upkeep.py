@@ -1,16 +1,18 @@
-"""The flows that keep the store in order: reassess, maintain, redrive."""
+"""The flows that keep the store in order: reassess, maintain, redrive, reconcile."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from pipeline import settings as configuration
 from pipeline.assets import classifier
 from pipeline.store import verdicts
 from pipeline.store.database import connect
 from pipeline.store.dead_letters import Selection
+from pipeline.workers import reconcile as proof
 from pipeline.workers import upkeep
+from pipeline.workers.summary import balance as balance_in_markdown
 from schemas.topics import ASSESSMENTS, topics
 
 
@@ -47,6 +49,21 @@ def redrive(ids: list[int] | None = None, fingerprint: str | None = None) -> dic
     chosen = Selection(ids=ids or (), fingerprint=fingerprint)
     done = upkeep.redrive(engine, topics(settings.topic_prefix), chosen)
     return _report("redrive", {"redriven": len(done.done), "refused": len(done.refused)})
+
+
+@flow(name="reconcile", retries=1, retry_delay_seconds=60)
+def reconcile() -> None:
+    """Draw the balance of the last day; fails, for an automation to wake somebody, when it is not even."""
+    settings = configuration.load()
+    servers = configuration.servers(settings)
+    engine = connect(servers.database_url.get_secret_value())
+    known, since = topics(settings.topic_prefix), datetime.now(UTC) - proof.WINDOW
+    letters = timedelta(days=settings.keep_dead_letters_days)
+    found = proof.reconcile(engine, servers.broker, known, settings.topic_prefix, since, letters)
+    words = balance_in_markdown(found)
+    create_markdown_artifact(key="reconcile", markdown=words, description="Is anything lost or too many?")
+    if found.found:
+        raise RuntimeError(f"{found.found} findings: `racewire reconcile` names them and says what to do")
 
 
 def _report(key: str, counts: dict[str, int]) -> dict[str, int]:

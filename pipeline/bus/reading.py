@@ -1,6 +1,7 @@
-"""Reading a range of a topic outside any consumer group: the relay's recovery and `topics tail`."""
+"""Reading a range of a topic outside any consumer group."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from kafka import TopicPartition
@@ -14,6 +15,18 @@ def ends(broker: Broker, topic: str) -> dict[tuple[str, int], int]:
     try:
         places = _partitions(consumer, topic)
         return {(p.topic, p.partition): end for p, end in consumer.end_offsets(places).items()}
+    finally:
+        consumer.close(timeout_ms=2000)
+
+
+def offsets_since(broker: Broker, topic: str, moment: datetime) -> dict[tuple[str, int], int]:
+    """For each partition of `topic` the offset from which on its records are no older than `moment`."""
+    consumer = broker.consumer("reader")
+    try:
+        places = _partitions(consumer, topic)
+        found = consumer.offsets_for_times(dict.fromkeys(places, int(moment.timestamp() * 1000)))
+        end = consumer.end_offsets(places)
+        return {(p.topic, p.partition): found[p].offset if found.get(p) else end[p] for p in places}
     finally:
         consumer.close(timeout_ms=2000)
 

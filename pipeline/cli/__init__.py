@@ -18,6 +18,7 @@ COMMANDS = {
     "stack": "stack",
     "status": "status",
     "doctor": "doctor",
+    "reconcile": "reconcile",
     "feeds": "feeds",
     "articles": "look",
     "stories": "look",

@@ -13,7 +13,7 @@ from pipeline import stack
 from pipeline.bus.admin import Lag, lag
 from pipeline.cli.common import as_json, plain_errors, print_json, print_table, reading
 from pipeline.settings import Servers, Settings
-from pipeline.store import queries
+from pipeline.store import balance, queries
 from pipeline.store.claims import claims
 from pipeline.workers.health import troubles
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, topics
@@ -37,8 +37,8 @@ def lags(settings: Settings, servers: Servers) -> list[tuple[str, str, list[Lag]
 def status(as_json: bool) -> None:
     """Show servers, workers, figures and lag in one view.
 
-    Exit code 1 when the stack is not ready, a worker has stopped or is stuck, or feeds are due and nobody
-    polls them.
+    Exit code 1 when the stack is not ready, a worker has stopped or is stuck, feeds are due and nobody polls
+    them, or the last `racewire reconcile` found a loss.
     """
     settings = configuration.load()
     patience = timedelta(seconds=max(60, 2 * settings.poll_every))
@@ -46,13 +46,15 @@ def status(as_json: bool) -> None:
     servers = configuration.servers(settings)
     with reading() as tx:
         figures = queries.overview(tx, patience)
+        proof = balance.last(tx)
     behind, stuck = _look(settings, servers)
     stopped = [s.name for s in seen.services if s.state is stack.State.STOPPED]
     up = not seen.services or (seen.phase is stack.Phase.READY and not stopped)
-    good = up and not stuck and not figures.overdue
+    good = up and not stuck and not figures.overdue and not (proof and proof.found)
     if as_json:
         lag_by_topic: dict[str, Any] = {name: sum(x.lag for x in found) for name, _, found in behind}
-        print_json({"stack": seen.to_json(), "store": figures, "lag": lag_by_topic, "stuck": stuck})
+        told = {"stack": seen.to_json(), "store": figures, "lag": lag_by_topic, "stuck": stuck}
+        print_json(told | {"reconciled": proof})
         sys.exit(0 if good else 1)
     if seen.services:
         print_table(
@@ -73,6 +75,8 @@ def status(as_json: bool) -> None:
             ("last poll", _moment(figures.last_poll_at)),
             ("last poll that got an answer", _moment(figures.last_success_at)),
             ("feeds overdue", figures.overdue),
+            ("last reconciled", _moment(proof.at if proof else None)),
+            ("  lost or too many", proof.found if proof else ""),
         ],
         "",
     )
@@ -82,6 +86,8 @@ def status(as_json: bool) -> None:
             f"running, and the schedule of `poll` not paused? `racewire poll` polls without Prefect.",
             err=True,
         )
+    if proof and proof.found:
+        click.echo("Something is lost or too many: `racewire reconcile` names it.", err=True)
     rows = [(name, group, sum(x.end for x in of), sum(x.lag for x in of)) for name, group, of in behind]
     print_table(("topic", "read by", "records", "lag"), rows, "")
     for line in stuck:

@@ -27,16 +27,18 @@ CLAIM_LOCK = 7_305_803  # the same: see `claim`
 
 @dataclass(frozen=True)
 class Poll:
-    """What became of one poll of one feed. `entries` is the sum of the five that follow.
+    """What became of one poll of one feed.
 
-    `history` is how many of the messages are no news. `change` says in words what it changed of the feed's
-    standing, and is not kept.
+    `entries` are counted as the document is parsed; each becomes one of the five that follow, or the loss
+    proof tells. `history` is how many of the messages are no news. `change` says in words what it changed of
+    the feed's standing, and is not kept.
     """
 
     feed_id: str
     at: datetime
     fetch: str
     detail: str
+    entries: int = 0
     articles: int = 0
     revisions: int = 0
     sightings: int = 0
@@ -45,11 +47,6 @@ class Poll:
     rejects: tuple[tuple[str, str, str], ...] = ()  # reason, why, address or title
     change: str = ""
     pages: dict[str, int] = field(default_factory=dict)  # asked for: `page`, or why the teaser stands
-
-    @property
-    def entries(self) -> int:
-        """Entries of the document."""
-        return self.articles + self.revisions + self.sightings + self.unchanged + len(self.rejects)
 
 
 def count_due(tx: Connection) -> int:

@@ -297,6 +297,15 @@ class RelayCheckpointRow(Base):
     next_offset: Mapped[int]
 
 
+class BalanceRow(Base):
+    """The last loss proof (`pipeline.store.balance`): the one row."""
+
+    __tablename__ = "balance"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
 class LeaseRow(Base):
     """Who leads, since which epoch, until when by the database's clock."""
 

@@ -14,6 +14,8 @@ from pipeline.store.database import table_of
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
+    ClaimRow,
+    ConsumerOffsetRow,
     FeedRow,
     MemberRow,
     PollRow,
@@ -73,6 +75,15 @@ class Overview:
     polled: Mapping[str, int] = field(
         default_factory=dict
     )  # entries, articles, revisions, … of all polls kept
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A consumer group: how many processes read for it, and when it wrote last."""
+
+    group: str
+    processes: int
+    moved_at: datetime
 
 
 def newest(tx: Connection, limit: int = 50, label: str | None = "core") -> list[Judged]:
@@ -200,6 +211,14 @@ def overview(tx: Connection, patience: timedelta = timedelta(minutes=2)) -> Over
         overdue=_count(tx, f, f.removed_at.is_(None) & (f.next_poll_at < func.now() - patience)),
         polled={name: int(n) for name, n in zip((*names, "rejects"), sums[2:], strict=True)},
     )
+
+
+def readers(tx: Connection) -> list[Reader]:
+    """The groups that have read anything."""
+    o, c = ConsumerOffsetRow, ClaimRow
+    claimed = select(func.count(c.owner.distinct())).where(c.group_id == o.group_id).scalar_subquery()
+    query = select(o.group_id, claimed, func.max(o.moved_at)).group_by(o.group_id).order_by(o.group_id)
+    return [Reader(*row) for row in tx.execute(query)]
 
 
 def delays(tx: Connection, limit: int = 10_000) -> list[float]:

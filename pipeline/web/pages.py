@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from pipeline.feeds.health import in_words, standing
 from pipeline.feeds.values import RECENT
-from pipeline.store import queries
+from pipeline.store import balance, queries
 from pipeline.store.queries import Judged
 from pipeline.web.evidence import KINDS, Finding, findings, marks
 from pipeline.web.headers import SecurityHeaders
@@ -65,6 +65,7 @@ def app(engine: Engine) -> Starlette:
             Route("/articles/{article_id:id}", reading(article)),
             Route("/stories/{story_id:id}", reading(story)),
             Route("/feeds", reading(feeds)),
+            Route("/status", reading(status)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -191,6 +192,16 @@ def feeds(tx: Connection, request: Request) -> Response:
     ]
     states = Counter(row.standing for row in rows).most_common()
     return page("feeds.html", rows=rows, states=states, days=RECENT.days)
+
+
+def status(tx: Connection, request: Request) -> Response:
+    """What waits, what wants a decision, who reads, and whether the last loss proof balanced."""
+    return page(
+        "status.html",
+        overview=queries.overview(tx),
+        readers=queries.readers(tx),
+        proof=balance.last(tx),
+    )
 
 
 def health(tx: Connection, request: Request) -> Response:

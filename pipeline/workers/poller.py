@@ -277,6 +277,7 @@ def _account(read: _Read, decision: Decision, state: FeedState, now: datetime) -
         at=now,
         fetch=said.reason or read.fetched.kind,
         detail=said.detail or "",
+        entries=len(read.parsed.entries) + len(read.parsed.seen) if read.parsed else 0,
         articles=counts["article"],
         revisions=counts["revision"],
         sightings=counts["sighting"],

@@ -1,9 +1,14 @@
-"""A round of polls in Markdown: what changed, then what came in. Feeds that gave nothing are only counted."""
+"""Markdown for the flows' artifacts.
+
+A round of polls: what changed, then what came in; feeds that gave nothing are only counted. A loss proof: its
+lines, then what it has found.
+"""
 
 import re
 from collections.abc import Sequence
 
 from pipeline.feeds.fulltext import counted
+from pipeline.store.balance import Balance
 from pipeline.store.feeds import Poll
 
 _COLUMNS = ("articles", "revisions", "sightings", "rejected")
@@ -26,6 +31,16 @@ def summary(polls: Sequence[Poll]) -> str:
     return "\n".join(lines)
 
 
+def balance(found: Balance) -> str:
+    """The report on a loss proof."""
+    lines = ["| what | how many | accounted for | missing | too many |", "|---|---:|---|---:|---:|"]
+    lines += [f"| {x.what} | {x.count} | {x.accounted} | {x.missing} | {x.surplus} |" for x in found.lines]
+    if found.found:
+        lines += ["", f"## {found.found} findings", ""]
+        lines += [f"- **{f.problem}** {_plain(f'{f.subject}, {f.where} {f.detail}')}" for f in found.findings]
+    return "\n".join(lines)
+
+
 def row(poll: Poll) -> dict[str, object]:
     """A poll as a row of the table people see."""
     return {
@@ -44,7 +59,7 @@ def row(poll: Poll) -> dict[str, object]:
 
 
 def totals(polls: Sequence[Poll]) -> dict[str, int]:
-    """The sums over polls; `entries` is the sum of what became of them, `history` is what is no news."""
+    """The sums over polls; `history` is what is no news."""
     names = ("entries", "articles", "revisions", "sightings", "unchanged", "history")
     sums = {name: sum(getattr(p, name) for p in polls) for name in names}
     return {"feeds": len(polls), **sums, "rejected": sum(len(p.rejects) for p in polls)}

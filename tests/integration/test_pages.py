@@ -9,7 +9,9 @@ from starlette.testclient import TestClient
 
 from pipeline.feeds.values import FeedState
 from pipeline.store import queries
+from pipeline.store.balance import Balance, Finding, Line, save
 from pipeline.store.feeds import remember
+from pipeline.store.progress import save_offsets
 from pipeline.store.registry import sync_registry
 from pipeline.store.verdicts import save_articles
 from pipeline.web import app
@@ -206,3 +208,21 @@ def test_a_database_without_tables_is_no_health(client: TestClient, world: World
 
     assert response.status_code == 503
     assert response.json()["reason"].endswith("racewire deploy makes them")
+
+
+def test_the_status_tells_of_readers_and_of_the_last_balance(client: TestClient, world: World) -> None:
+    empty = client.get("/status").text
+    assert "Not checked yet" in empty
+    assert "No worker has read anything yet" in empty
+    at = datetime(2025, 4, 1, tzinfo=UTC)
+    lost = Finding("not-stored", "an-article", "news.articles.v1/3 at 7")
+    line = Line("records on news.articles.v1", 3, {"stored": 2})
+    with world.engine.begin() as tx:
+        save(tx, Balance(at, None, [line], [lost], 1, {"news.articles.v1": 4}))
+        save_offsets(tx, "classifier", {("news.articles.v1", 3): 8})
+    page = client.get("/status").text
+    assert '<span class="chip loss">1 findings</span>' in page
+    assert "<td>3</td><td>2 stored</td><td>1</td><td>0</td>" in page
+    assert "news.articles.v1/3 at 7" in page
+    assert "4 records of news.articles.v1 repeat an event" in page
+    assert "<td>classifier</td><td>0</td>" in page

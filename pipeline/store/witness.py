@@ -1,0 +1,332 @@
+"""The store as a witness of what was published: the questions of the loss proof.
+
+All of one proof are asked of one snapshot. What stands on the topics is laid beside it in temporary tables,
+so that a page is all that is held in memory. What is compared, and why, is `pipeline/workers/reconcile.py`'s.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from pipeline.store.aggregates import Aggregate
+from pipeline.store.balance import Finding
+from pipeline.store.database import rows, table_of
+from pipeline.store.models import (
+    ArticleRow,
+    AssessmentRow,
+    DeadLetterRow,
+    ForgottenRow,
+    RevisionRow,
+    SightingRow,
+)
+from schemas.messages import Article
+
+_TEMPORARY: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+_META = MetaData()
+# Articles on their topics: the number of the last message, and when and where the first was published.
+_CARRIED = Table(
+    "carried",
+    _META,
+    Column("article_id", Text, primary_key=True),
+    Column("number", BigInteger),
+    Column("at", DateTime(timezone=True)),
+    Column("place", Text),
+    **_TEMPORARY,
+)
+# The last record of each key on a topic that is written through the outbox.
+_ANNOUNCED = Table(
+    "announced",
+    _META,
+    Column("topic", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("version", BigInteger),
+    Column("gone", Boolean),
+    Column("place", Text),
+    **_TEMPORARY,
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A record of an articles topic, as the `number`th about its article; `article` is None where it breaks
+    the contract.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+    number: int
+    key: str
+    article: Article | None
+
+    @property
+    def article_id(self) -> str:
+        """Whose it is, by its content or else by its key."""
+        return self.article.article_id if self.article else self.key
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.topic}/{self.partition} at {self.offset}"
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[tuple[Connection, datetime]]:
+    """A transaction that sees the store as of the moment that comes with it. It leaves nothing behind."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as tx:
+        at = tx.execute(select(func.now())).scalar_one()
+        _META.create_all(tx, checkfirst=False)
+        yield tx, at
+        tx.rollback()
+
+
+def fates(tx: Connection, page: Sequence[Published]) -> list[str]:
+    """What the store has made of each record that was handled.
+
+    `stored` (with a verdict), `dead letters`, `taken down`, `no-verdict` or `not-stored`.
+    """
+    d, ids = DeadLetterRow, {r.article_id for r in page}
+    gone = set(tx.scalars(select(ForgottenRow.article_id).where(ForgottenRow.article_id.in_(ids))))
+    places = [{"topic": r.topic, "partition": r.partition, "record_offset": r.offset} for r in page]
+    letters = _found(tx, d, places)
+    articles = [r.article for r in page if r.article]
+    revisions = _found(
+        tx, RevisionRow, [{"article_id": a.article_id, "revision": a.revision} for a in articles]
+    )
+    sightings = _found(
+        tx, SightingRow, [{"article_id": a.article_id, "feed_id": a.feed.id} for a in articles]
+    )
+    a, v = ArticleRow, AssessmentRow
+    query = select(a.article_id).join(v, (v.article_id == a.article_id) & (v.revision == a.revision))
+    judged = set(tx.scalars(query.where(a.article_id.in_(ids))))
+
+    def fate(r: Published) -> str:
+        if (r.topic, r.partition, r.offset) in letters:
+            return "dead letters"
+        if r.article_id in gone:
+            return "taken down"
+        if r.article is None or (r.article_id, r.article.feed.id) not in sightings:
+            return "not-stored"
+        if r.article.kind != "sighting" and (r.article_id, r.article.revision) not in revisions:
+            return "not-stored"
+        return "stored" if r.article_id in judged else "no-verdict"
+
+    return [fate(r) for r in page]
+
+
+def carry(tx: Connection, page: Sequence[Published]) -> None:
+    """Lay the articles of records beside the snapshot; pages come in the order of offsets."""
+    first: dict[str, dict[str, Any]] = {}
+    for r in page:
+        if r.article:
+            one = first.setdefault(r.article_id, {"article_id": r.article_id, "at": r.at, "place": r.place})
+            one["number"] = max(r.number, one.get("number", 0))
+    new = insert(_CARRIED).excluded
+    _lay(tx, _CARRIED, list(first.values()), {"number": func.greatest(_CARRIED.c.number, new.number)})
+
+
+def announce(tx: Connection, page: Sequence[Mapping[str, Any]]) -> None:
+    """Lay records beside the snapshot, in order: `topic`, `key`, `version`, `gone`, `place`."""
+    newest = {(one["topic"], one["key"]): one for one in page}
+    new = insert(_ANNOUNCED).excluded
+    _lay(tx, _ANNOUNCED, list(newest.values()), {n: new[n] for n in ("version", "gone", "place")})
+
+
+def polls(tx: Connection, since: datetime) -> tuple[dict[str, int], list[Finding]]:
+    """Entries of the polls' documents by what became of them, and the polls where that is another number."""
+    sums = tx.execute(text(_POLLS), {"since": since}).one()
+    odd = tx.execute(text(_ODD_POLLS), {"since": since})
+    found = [
+        Finding("entries", f"{feed} (poll {number})", f"{at:%Y-%m-%d %H:%M:%S} UTC", f"{more:+d} entries")
+        for number, feed, at, more in odd
+    ]
+    return {name: int(n) for name, n in sums._mapping.items()}, found
+
+
+def memories(tx: Connection, since: datetime) -> tuple[int, list[Finding]]:
+    """How many articles polls remember to have published last since `since`, and those nobody else knows."""
+    count = tx.execute(text(_MEMORIES), {"since": since}).scalar_one()
+    lost = tx.execute(text(_LOST), {"since": since})
+    return count, [Finding("lost-record", i, f"by {owner}", f"message {n}") for i, owner, n in lost]
+
+
+def strangers(tx: Connection, since: datetime, settled: datetime) -> tuple[list[Finding], list[Finding]]:
+    """Articles read since `since` that are stored and neither on a topic nor remembered, and those that were
+    published before `settled` and no poll remembers.
+    """
+    stored = tx.execute(text(_UNPUBLISHED), {"since": since})
+    topic = tx.execute(text(_UNREMEMBERED), {"settled": settled})
+    return (
+        [Finding("never-published", i, "table articles", f"feed {feed}") for i, feed in stored],
+        [Finding("not-remembered", i, place) for i, place in topic],
+    )
+
+
+def unannounced(
+    tx: Connection, aggregate: Aggregate[Any], topic: str, since: datetime
+) -> tuple[int, int, list[Finding]]:
+    """Of states written since `since`: how many there are, how many wait in the outbox, and those of which
+    neither is true nor this version or a newer one is the last on `topic`.
+    """
+    sql = {"table": table_of(aggregate.model).name, "key": aggregate.key}
+    asked = {"topic": topic, "since": since}
+    count, waiting = tx.execute(text(_WRITTEN.format(**sql)), asked).one()
+    missing = tx.execute(text(_UNANNOUNCED.format(**sql)), asked)
+    found = [Finding("not-announced", key, topic, _versions(*versions)) for key, *versions in missing]
+    return count, waiting, found
+
+
+def unknown(tx: Connection, now: Connection, aggregate: Aggregate[Any], topic: str) -> list[Finding]:
+    """States on `topic` that the store does not have, or not as new.
+
+    What was written after the snapshot may be among them, so these are looked for again `now`.
+    """
+    sql = {"table": table_of(aggregate.model).name, "key": aggregate.key}
+    surplus = tx.execute(text(_UNKNOWN.format(**sql)), {"topic": topic}).all()
+    table, found = table_of(aggregate.model), []
+    for start in range(0, len(surplus), 1000):
+        part = surplus[start : start + 1000]
+        keys = [key for key, *_ in part]
+        stored = dict(
+            now.execute(
+                select(table.c[aggregate.key], table.c.version).where(table.c[aggregate.key].in_(keys))
+            ).all()
+        )
+        gone = set(now.scalars(select(ForgottenRow.article_id).where(ForgottenRow.article_id.in_(keys))))
+        found += [
+            Finding("not-in-store", key, place, _versions(stored.get(key), version, False))
+            for key, version, place in part
+            if version > stored.get(key, 0) and key not in gone
+        ]
+    return found
+
+
+def letters(tx: Connection, source: str, topic: str, since: datetime) -> tuple[int, int, list[Finding]]:
+    """The same as `unannounced` of the dead letters of `source`, whose announcements are on `topic`."""
+    asked = {"source": source, "topic": topic, "since": since}
+    count, waiting = tx.execute(text(_FAILED), asked).one()
+    missing = tx.execute(text(_UNTOLD), asked)
+    found = [Finding("not-announced", f"dead letter {number}", topic, place) for number, place in missing]
+    return count, waiting, found
+
+
+def _versions(stored: int | None, there: int | None, gone: bool | None) -> str:
+    on_topic = "removed" if gone else "nothing" if there is None else f"version {there}"
+    return f"stored: {'nothing' if stored is None else f'version {stored}'}, on the topic: {on_topic}"
+
+
+def _found(tx: Connection, model: type[Any], wanted: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    """Those of the rows, given by some of their columns, that are there."""
+    if not wanted:
+        return set()
+    table = table_of(model)
+    columns = [table.c[name] for name in wanted[0]]
+    given = rows(columns, wanted)
+    query: Select[Any] = select(*columns)
+    for column in columns:
+        query = query.where(column == given.c[column.name])
+    return {tuple(row) for row in tx.execute(query)}
+
+
+def _lay(
+    tx: Connection, table: Table, values: Sequence[Mapping[str, Any]], changed: Mapping[str, Any]
+) -> None:
+    if values:
+        columns = list(table.c)
+        statement = insert(table).from_select([c.name for c in columns], select(rows(columns, values)))
+        keys = list(table.primary_key)
+        tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+_OUTCOMES = "articles + revisions + sightings + unchanged + jsonb_array_length(rejects)"
+_POLLS = """
+    SELECT coalesce(sum(entries), 0) AS entries,
+        coalesce(sum(articles + revisions + sightings), 0) AS published,
+        coalesce(sum(unchanged), 0) AS unchanged,
+        coalesce(sum(jsonb_array_length(rejects)), 0) AS rejected
+    FROM polls WHERE at >= :since
+"""
+_ODD_POLLS = f"""
+    SELECT id, feed_id, at, entries - ({_OUTCOMES}) FROM polls
+    WHERE at >= :since AND entries <> {_OUTCOMES} ORDER BY id
+"""  # noqa: S608
+_REMEMBERED = """
+    known_articles k
+    WHERE k.known->>'same_as' IS NULL AND CAST(k.known->>'observed_at' AS timestamptz) >= :since
+"""
+_MEMORIES = f"SELECT count(*) FROM {_REMEMBERED}"  # noqa: S608
+# Carriers are counted: a feed that was renamed is another one in the memory only.
+_LOST = f"""
+    SELECT k.article_id, k.known->>'owner', CAST(k.known->>'published' AS bigint) FROM {_REMEMBERED}
+        AND NOT EXISTS (SELECT FROM carried c WHERE c.article_id = k.article_id
+                        AND c.number >= CAST(k.known->>'published' AS bigint))
+        AND NOT EXISTS (SELECT FROM forgotten f WHERE f.article_id = k.article_id)
+        AND (NOT EXISTS (SELECT FROM revisions r WHERE r.article_id = k.article_id
+                         AND r.revision = k.known->>'revision')
+             OR jsonb_array_length(k.known->'carriers') >
+                (SELECT count(*) FROM sightings s WHERE s.article_id = k.article_id))
+    ORDER BY k.article_id
+"""  # noqa: S608
+_UNPUBLISHED = """
+    SELECT a.article_id, a.feed_id FROM articles a
+    WHERE a.observed_at >= :since
+        AND NOT EXISTS (SELECT FROM carried c WHERE c.article_id = a.article_id)
+        AND NOT EXISTS (SELECT FROM known_articles k WHERE k.article_id = a.article_id)
+    ORDER BY a.article_id
+"""
+_UNREMEMBERED = """
+    SELECT c.article_id, c.place FROM carried c
+    WHERE c.at < :settled
+        AND NOT EXISTS (SELECT FROM known_articles k WHERE k.article_id = c.article_id)
+        AND NOT EXISTS (SELECT FROM forgotten f WHERE f.article_id = c.article_id)
+    ORDER BY c.article_id
+"""
+_WAITS = "EXISTS (SELECT FROM outbox o WHERE o.topic = :topic AND o.key = convert_to(r.{key}, 'UTF8'))"
+_WRITTEN = f"""
+    SELECT count(*), count(*) FILTER (WHERE {_WAITS}) FROM {{table}} r WHERE r.written_at >= :since
+"""  # noqa: S608
+_UNANNOUNCED = f"""
+    SELECT r.{{key}}, r.version, s.version, s.gone
+    FROM {{table}} r LEFT JOIN announced s ON s.topic = :topic AND s.key = r.{{key}}
+    WHERE r.written_at >= :since AND (s.key IS NULL OR s.gone OR s.version < r.version) AND NOT {_WAITS}
+    ORDER BY 1
+"""  # noqa: S608
+_UNKNOWN = """
+    SELECT s.key, s.version, s.place
+    FROM announced s LEFT JOIN {table} r ON r.{key} = s.key
+    WHERE s.topic = :topic AND NOT s.gone AND s.version > coalesce(r.version, 0)
+        AND NOT EXISTS (SELECT FROM outbox o WHERE o.topic = :topic AND o.key = convert_to(s.key, 'UTF8'))
+    ORDER BY 1
+"""
+_EVENT = "d.topic || ':' || d.partition || ':' || d.record_offset"
+_TELLS = f"EXISTS (SELECT FROM outbox o WHERE o.topic = :topic AND o.event_id = {_EVENT})"
+_FAILED = f"""
+    SELECT count(*), count(*) FILTER (WHERE {_TELLS}) FROM dead_letters d
+    WHERE d.topic = :source AND d.failed_at >= :since
+"""  # noqa: S608
+_UNTOLD = f"""
+    SELECT d.id, {_EVENT} FROM dead_letters d
+    WHERE d.topic = :source AND d.failed_at >= :since AND NOT {_TELLS}
+        AND NOT EXISTS (SELECT FROM announced s WHERE s.topic = :topic AND s.key = {_EVENT})
+    ORDER BY d.id
+"""  # noqa: S608
