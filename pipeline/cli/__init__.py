@@ -32,6 +32,7 @@ COMMANDS = {
     "forget": "takedown",
     "train": "learning",
     "eval": "learning",
+    "bench": "bench",
 }
 
 
