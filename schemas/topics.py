@@ -63,6 +63,7 @@ class Topic(Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.name}.dead-letters"
 
 
+@cache
 def kebab(name: str) -> str:
     """`DeadLetter` to `dead-letter`."""
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")

@@ -35,6 +35,7 @@ COMMANDS = {
     "retell": "replay",
     "train": "learning",
     "eval": "learning",
+    "bench": "bench",
 }
 
 

@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from pipeline.store import outbox
-from pipeline.store.database import insert_rows, table_of
+from pipeline.store.database import among, insert_rows, table_of
 from pipeline.store.models import AssessmentRow, ReleaseRow, StoryRow
-from schemas.codec import record
+from schemas.codec import OutRecord, record
 from schemas.messages import Assessment, Message, Release, Story
 from schemas.topics import ASSESSMENTS, RELEASES, STORIES, Topic
 
@@ -76,8 +76,10 @@ AGGREGATES: Mapping[str, Aggregate[Any]] = {ASSESSMENTS: ASSESSMENT, STORIES: ST
 
 def load(tx: Connection, aggregate: Aggregate[M], keys: Sequence[str], *, lock: bool = False) -> dict[str, M]:
     """Stored states by key. With `lock` their rows stay locked to the end of the transaction."""
+    if not keys:
+        return {}
     table = table_of(aggregate.model)
-    query = select(table.c[aggregate.key], table.c.body).where(table.c[aggregate.key].in_(set(keys)))
+    query = select(table.c[aggregate.key], table.c.body).where(among(table.c[aggregate.key], keys))
     if lock:
         query = query.order_by(table.c[aggregate.key]).with_for_update()
     return {key: msgspec.convert(body, aggregate.message) for key, body in tx.execute(query)}
@@ -116,13 +118,13 @@ def put(
         return []
     stored = load(tx, aggregate, [getattr(s, aggregate.key) for s in states], lock=True)
     now = tx.execute(select(func.clock_timestamp())).scalar_one()
-    written = []
+    written: list[tuple[int, M, OutRecord]] = []
     for state in states:
         old: Any = stored.get(getattr(state, aggregate.key))
         version = old.version + 1 if old else 1
         new = msgspec.structs.replace(state, version=version)
         if old is None or msgspec.structs.replace(old, version=version) != new:
-            written.append((version, new))
+            written.append((version, new, record(topic, new, time=now, version=version)))
     if not written:
         return []
     statement = insert_rows(
@@ -131,11 +133,11 @@ def put(
             {
                 aggregate.key: getattr(state, aggregate.key),
                 "version": version,
-                "body": msgspec.to_builtins(state),
+                "body": msgspec.Raw(event.value or b"null"),
                 "written_at": now,
                 **aggregate.columns(state),
             }
-            for version, state in written
+            for version, state, event in written
         ],
     )
     table = table_of(aggregate.model)
@@ -148,5 +150,5 @@ def put(
     ).all()
     if len(done) != len(written):
         raise ConflictError(f"{table.name}: a new key was written by another transaction meanwhile")
-    outbox.add(tx, [record(topic, state, time=now, version=version) for version, state in written], lane)
-    return [state for _, state in written]
+    outbox.add(tx, [event for _, _, event in written], lane)
+    return [state for _, state, _ in written]

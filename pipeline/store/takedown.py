@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Delete, delete, func, select
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
-from pipeline.store.database import add_missing
+from pipeline.store.database import add_missing, among
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
@@ -28,7 +28,7 @@ def forgotten(tx: Connection, article_ids: Iterable[str]) -> set[str]:
     """Those of the articles that were taken down. None more is until the transaction has ended."""
     tx.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
     row = ForgottenRow
-    return set(tx.scalars(select(row.article_id).where(row.article_id.in_(set(article_ids)))))
+    return set(tx.scalars(select(row.article_id).where(among(row.article_id, article_ids))))
 
 
 def of_feed(tx: Connection, feed_id: str, limit: int) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, select, tuple_
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
-from pipeline.store.database import add_missing, insert_rows, table_of
+from pipeline.store.database import add_missing, among, insert_rows, table_of
 from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
 from schemas.codec import YEARS
 from schemas.messages import Article, Assessment, FeedRef, Sighting
@@ -50,12 +50,12 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
     # Sorted, so that two writers lock rows in the same order.
     statement = insert_rows(ArticleRow, [_article_row(newest[i]) for i in sorted(newest)])
     new, kept = statement.excluded, {"article_id", "first_stored_at"}
-    owned = [i for i, a in sorted(newest.items()) if a.kind != "sighting"]
+    owned = [i for i, a in newest.items() if a.kind != "sighting"]
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.article_id],
             set_={c.name: new[c.name] for c in table.c if c.name not in kept},
-            where=new.article_id.in_(owned)
+            where=among(new.article_id, owned)
             & (
                 table.c.provisional
                 | (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision))
@@ -88,7 +88,7 @@ def save_assessments(
     without a new verdict keeps its old one with the sightings of today. Returns what changed.
     """
     now = _current(tx, article_ids)
-    old = load(tx, ASSESSMENT, article_ids)
+    old = load(tx, ASSESSMENT, [i for i, current in now.items() if (i, current.revision) not in found])
     states = []
     for article_id, current in sorted(now.items()):
         verdict = found.get((article_id, current.revision)) or old.get(article_id)
@@ -130,21 +130,22 @@ def _current(tx: Connection, article_ids: Sequence[str]) -> dict[str, Current]:
     """Lock the articles and read what they are now."""
     article, seen = ArticleRow, SightingRow
     locked = tx.execute(
-        select(article.article_id, article.revision)
-        .where(article.article_id.in_(set(article_ids)))
+        select(article.article_id, article.revision, article.feed_id)
+        .where(among(article.article_id, article_ids))
         .order_by(article.article_id)
         .with_for_update()
     ).all()
+    now = {i: Current(revision, []) for i, revision, _ in locked}
+    owners = {(i, feed) for i, _, feed in locked}
     others = tx.execute(
         select(seen.article_id, seen.feed_id, seen.url, seen.seen_at)
-        .join(article, article.article_id == seen.article_id)
-        .where(seen.article_id.in_(set(article_ids)), seen.feed_id != article.feed_id)
+        .where(among(seen.article_id, now))
         .order_by(seen.article_id, seen.seen_at, seen.feed_id)
     )
-    sightings: dict[str, list[Sighting]] = {}
     for article_id, feed, url, seen_at in others:
-        sightings.setdefault(article_id, []).append(Sighting(feed=feed, url=url, seen_at=seen_at))
-    return {i: Current(revision, sightings.get(i, [])) for i, revision in locked}
+        if (article_id, feed) not in owners:
+            now[article_id].sightings.append(Sighting(feed=feed, url=url, seen_at=seen_at))
+    return now
 
 
 def _article_row(a: Article) -> dict[str, object]:

@@ -7,6 +7,7 @@ again.
 
 import _thread
 import faulthandler
+import gc
 import logging
 import signal
 import threading
@@ -71,6 +72,9 @@ def main(run: Run) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # By another thread: this one may be in `stop.wait`, with the lock that `set` asks for.
         signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
+    # Lexicon and libraries live as long as the process: no collection is to walk over them again.
+    gc.collect()
+    gc.freeze()
     try:
         run(stop)
     except FloodError as error:
