@@ -205,6 +205,8 @@ class ConsumerLoop:
         for place in fresh:
             target, why = start_at(stored.get(place), committed[place], first[place], end[place])
             consumer.seek(place, target)
+            if stored.get(place) is not None and committed[place] != target:
+                self._owed[(place.topic, place.partition)] = target  # what it was told last was never taken
             level = logging.INFO if why in ("continues", "new to this group") else logging.WARNING
             log.log(level, "%s: %s/%d from %d: %s", self._group, place.topic, place.partition, target, why)
         listener.fresh.difference_update(fresh)

@@ -33,11 +33,13 @@ def summary(polls: Sequence[Poll]) -> str:
 
 def balance(found: Balance) -> str:
     """The report on a loss proof."""
-    lines = ["| what | how many | accounted for | missing | too many |", "|---|---:|---|---:|---:|"]
+    said = f"**findings: {found.found}**" if found.found else "balanced: nothing is missing or too many"
+    lines = [said, "", "| what | how many | accounted for | missing | too many |", "|---|---:|---|---:|---:|"]
     lines += [f"| {x.what} | {x.count} | {x.accounted} | {x.missing} | {x.surplus} |" for x in found.lines]
-    if found.found:
-        lines += ["", f"## {found.found} findings", ""]
-        lines += [f"- **{f.problem}** {_plain(f'{f.subject}, {f.where} {f.detail}')}" for f in found.findings]
+    lines += [
+        "",
+        *(f"- **{f.problem}** {_plain(f'{f.subject}, {f.where} {f.detail}')}" for f in found.findings),
+    ]
     return "\n".join(lines)
 
 

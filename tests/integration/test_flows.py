@@ -128,9 +128,11 @@ def test_a_scheduled_poll_and_the_other_flows(
     assert artifact["data"] in ("1 feed polled: nothing new.", "0 feeds polled: nothing new.")
 
     runs = {}
-    for flow in ("reassess", "maintain", "redrive"):  # started by hand, as in the UI
+    for flow in ("reassess", "maintain", "redrive", "reconcile"):  # started by hand, as in the UI
         deployment = prefect.deployment(flow)["id"]
         prefect.post(f"/deployments/{deployment}/create_flow_run", {"state": {"type": "SCHEDULED"}})
         runs[flow] = deployment
     for flow, deployment in runs.items():
         assert until(lambda d=deployment: prefect.completed(d), 120, f"{flow}: {log}")  # type: ignore[misc]
+    (artifact, *_) = prefect.post("/artifacts/latest/filter", {"artifacts": {"key": {"like_": "reconcile"}}})
+    assert "balanced" in artifact["data"]

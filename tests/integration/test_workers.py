@@ -183,6 +183,21 @@ def test_a_group_that_an_operator_reset_replays_and_writes_nothing_twice(world: 
     assert world.scalar("SELECT max(version) FROM assessments") == 1
 
 
+def test_a_group_that_kafka_has_no_offsets_of_is_told_where_it_stands(world: World) -> None:
+    """As after a rebalance that took a partition before Kafka took its first commit, or a lost group."""
+    topic = world.topics[ARTICLES]
+    world.publish([out(topic, article(n)) for n in range(30)])
+    start_classifier(world)
+    until(lambda: world.scalar("SELECT sum(next_offset) FROM consumer_offsets") == 30)
+    world.stop_all()
+    name = group(world, "classifier")
+    admin = world.broker.admin()
+    admin.delete_groups([name])
+    admin.close()
+    start_classifier(world)
+    until(lambda: committed_sum(world, name, topic.name) == 30)
+
+
 def reset_to_start(world: World, name: str, topic: str) -> None:
     from kafka import OffsetAndMetadata, TopicPartition
 
