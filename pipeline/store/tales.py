@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, 
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import RELEASE, STORY, put
-from pipeline.store.database import rows, upsert
+from pipeline.store.database import among, rows, upsert
 from pipeline.store.models import AssessmentRow, MemberRow, ReleaseRow
 from pipeline.stories.values import Decision, Keys, Member, State
 from schemas.messages import Assessment, Release
@@ -59,7 +59,7 @@ def homes(tx: Connection) -> dict[str, str]:
 def members(tx: Connection, article_ids: Collection[str]) -> dict[str, Member]:
     """Articles as they were placed, by id."""
     row = MemberRow
-    found = tx.execute(select(row.article_id, row.body).where(row.article_id.in_(article_ids)))
+    found = tx.execute(select(row.article_id, row.body).where(among(row.article_id, article_ids)))
     return {article: msgspec.convert(body, Member) for article, body in found}
 
 
@@ -87,7 +87,7 @@ def save_decision(
         ],
     )
     if decision.left:
-        tx.execute(delete(MemberRow).where(MemberRow.article_id.in_(decision.left)))
+        tx.execute(delete(MemberRow).where(among(MemberRow.article_id, decision.left)))
     put(tx, STORY, stories, decision.stories, lane)
     put(tx, RELEASE, releases, decision.releases, lane)
 

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.store.aggregates import Aggregate
 from pipeline.store.balance import Finding
-from pipeline.store.database import rows, table_of
+from pipeline.store.database import among, rows, table_of
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
@@ -106,7 +106,7 @@ def fates(tx: Connection, page: Sequence[Published]) -> list[str]:
     `stored` (with a verdict), `dead letters`, `taken down`, `no-verdict` or `not-stored`.
     """
     d, ids = DeadLetterRow, {r.article_id for r in page}
-    gone = set(tx.scalars(select(ForgottenRow.article_id).where(ForgottenRow.article_id.in_(ids))))
+    gone = set(tx.scalars(select(ForgottenRow.article_id).where(among(ForgottenRow.article_id, ids))))
     places = [{"topic": r.topic, "partition": r.partition, "record_offset": r.offset} for r in page]
     letters = _found(tx, d, places)
     articles = [r.article for r in page if r.article]
@@ -118,7 +118,7 @@ def fates(tx: Connection, page: Sequence[Published]) -> list[str]:
     )
     a, v = ArticleRow, AssessmentRow
     query = select(a.article_id).join(v, (v.article_id == a.article_id) & (v.revision == a.revision))
-    judged = set(tx.scalars(query.where(a.article_id.in_(ids))))
+    judged = set(tx.scalars(query.where(among(a.article_id, ids))))
 
     def fate(r: Published) -> str:
         if (r.topic, r.partition, r.offset) in letters:
@@ -203,22 +203,16 @@ def unknown(tx: Connection, now: Connection, aggregate: Aggregate[Any], topic: s
     """
     sql = {"table": table_of(aggregate.model).name, "key": aggregate.key}
     surplus = tx.execute(text(_UNKNOWN.format(**sql)), {"topic": topic}).all()
-    table, found = table_of(aggregate.model), []
-    for start in range(0, len(surplus), 1000):
-        part = surplus[start : start + 1000]
-        keys = [key for key, *_ in part]
-        stored = dict(
-            now.execute(
-                select(table.c[aggregate.key], table.c.version).where(table.c[aggregate.key].in_(keys))
-            ).all()
-        )
-        gone = set(now.scalars(select(ForgottenRow.article_id).where(ForgottenRow.article_id.in_(keys))))
-        found += [
-            Finding("not-in-store", key, place, _versions(stored.get(key), version, False))
-            for key, version, place in part
-            if version > stored.get(key, 0) and key not in gone
-        ]
-    return found
+    keys = [key for key, *_ in surplus]
+    table = table_of(aggregate.model)
+    column, forgotten = table.c[aggregate.key], ForgottenRow.article_id
+    stored = dict(now.execute(select(column, table.c.version).where(among(column, keys))).all())
+    gone = set(now.scalars(select(forgotten).where(among(forgotten, keys))))
+    return [
+        Finding("not-in-store", key, place, _versions(stored.get(key), version, False))
+        for key, version, place in surplus
+        if version > stored.get(key, 0) and key not in gone
+    ]
 
 
 def letters(tx: Connection, source: str, topic: str, since: datetime) -> tuple[int, int, list[Finding]]:
