@@ -96,7 +96,7 @@ class Course:
         if self.press:
             rng = random.Random(f"press {self.seed} {number}")
             for copy in range(2):
-                _, title, text = load.news(rng)
+                _, title, text = load.news(rng, number)
                 self.press.add(2 * number + copy, title, text)
 
     def _until_well(self, spared: Callable[[Probe], bool], patience: float = WELL) -> None:

@@ -21,14 +21,14 @@ START = datetime(2025, 4, 1, 8, 0, tzinfo=UTC)
 FEEDS = tuple(f"paper-{n}" for n in range(9))
 
 _NAMES = (
-    ("OpenAI", "GPT"),
-    ("Anthropic", "Claude"),
-    ("Google", "Gemini"),
-    ("Meta", "Llama"),
-    ("Mistral", "Mistral Large"),
-    ("Nvidia", "Nemotron"),
-    ("DeepSeek", "DeepSeek V"),
-    ("Alibaba", "Qwen"),
+    ("OpenAI", "GPT "),
+    ("Anthropic", "Claude "),
+    ("Google", "Gemini "),
+    ("Meta", "Llama "),
+    ("Mistral", "Mistral Large "),
+    ("Nvidia", "Nemotron "),
+    ("DeepSeek", "DeepSeek-V"),
+    ("Alibaba", "Qwen "),
 )
 _TOLD = (
     ("en", "{who} releases {what}", "{who} has released {what}, its newest model, to challenge {rival}."),
@@ -37,6 +37,7 @@ _TOLD = (
     ("de", "{who} stellt {what} vor", "{who} hat das Modell {what} vorgestellt und greift {rival} an."),
     ("zh", "{who}发布{what}", "{who}今天正式发布{what}，与{rival}展开竞争。"),
 )
+_AFTERNOON = 300  # records, one a minute: some 15 articles of each maker's newest model
 _FILLER = "Analysts compared benchmarks, prices and the number of developers. "
 
 
@@ -113,11 +114,14 @@ def good(number: int, article: Mapping[str, Any]) -> Input:
     return Input(number, Sort.GOOD, article["article_id"].encode(), value, _headers(event), article)
 
 
-def news(rng: random.Random) -> tuple[str, str, str]:
-    """Language, title and text of a made-up development."""
+def news(rng: random.Random, number: int) -> tuple[str, str, str]:
+    """Language, title and text of a made-up development. Each is told for an afternoon and never again.
+
+    One that went on for weeks would fall into windows that hang on its first article, and each on the one before.
+    """
     (who, what), (rival, _) = rng.sample(_NAMES, 2)
     language, title, text = rng.choice(_TOLD)
-    names = {"who": who, "what": f"{what} {rng.randrange(3, 60)}", "rival": rival}
+    names = {"who": who, "what": f"{what}{3 + number // _AFTERNOON}", "rival": rival}
     return language, title.format(**names), text.format(**names) + " " + _FILLER * rng.randrange(30)
 
 
@@ -131,7 +135,7 @@ def read_real(shared: Path, most: int) -> list[Mapping[str, str]]:
 
 
 def _generated(rng: random.Random, seed: int, number: int) -> Mapping[str, Any]:
-    language, title, text = news(rng)
+    language, title, text = news(rng, number)
     url = f"https://generated.example/{seed}/{number}"
     published = START + timedelta(minutes=number % 100_000)
     return _article(url, title, text, language, published, number, rng.choice(FEEDS))
