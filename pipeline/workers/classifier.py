@@ -13,6 +13,7 @@ from pipeline.workers.strategy import StoreStrategy
 from schemas.messages import Article, Assessment
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
 
+SLICE = 250  # records that are written at once, while the next ones are judged
 NAMES = {ARTICLES: "classifier", BACKFILL: "classifier-backfill"}
 
 
@@ -49,4 +50,5 @@ def strategy(
         worker=NAMES[source],
         version=classifier.version,
         cautious=cautious,
+        slice=SLICE,
     )

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -57,7 +58,8 @@ class StoreStrategy:
 
     `prepare` takes a decoded message and does the work that needs no database; `write` writes a batch of what
     it returned. `lease`, where given, is held in every writing transaction. `cautious` records of a partition
-    are done one at a time after a death: as many as a batch may have.
+    are done one at a time after a death: as many as a batch may have. With `slice`, so many records of a
+    batch are written, with their offsets, while the next ones are prepared; without, a batch is a whole.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class StoreStrategy:
         version: str,
         lease: leases.Lease | None = None,
         cautious: int = 500,
+        slice: int | None = None,
     ) -> None:
+        self._slice = slice
         self._engine, self._group, self._topic, self._letters = engine, group, topic, letters
         self._prepare, self._results, self._worker, self._version = prepare, write, worker, version
         self._lease, self._cautious = lease, cautious
@@ -139,7 +143,17 @@ class StoreStrategy:
                 self._alone[place] = left - 1
             else:
                 together.append(record)
-        self._finish([self._judge(record) for record in together])
+        size = self._slice or len(together) or 1
+        # One thread, so that slices are written in their order; it ends here, whatever is raised.
+        with ThreadPoolExecutor(1) as writer:
+            writing: Future[None] | None = None
+            for first in range(0, len(together), size):
+                items = [self._judge(record) for record in together[first : first + size]]
+                if writing:
+                    writing.result()
+                writing = writer.submit(self._finish, items)
+            if writing:
+                writing.result()
 
     def _judge(self, record: Any) -> _Done:
         """The work on one record that needs no database."""

@@ -117,7 +117,7 @@ def good(number: int, article: Mapping[str, Any]) -> Input:
 def news(rng: random.Random, number: int) -> tuple[str, str, str]:
     """Language, title and text of a made-up development. Each is told for an afternoon and never again.
 
-    One that went on for weeks would fall into windows that hang on its first article, and each on the one before.
+    One that went on for weeks would fall into windows of which each hangs on the one before.
     """
     (who, what), (rival, _) = rng.sample(_NAMES, 2)
     language, title, text = rng.choice(_TOLD)
