@@ -16,10 +16,11 @@ Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$", description="ISO 639 cod
 Timestamp = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC")]
 Score = Annotated[float, Meta(ge=0, le=1)]
 Version = Annotated[int, Meta(ge=0, description="grows by one with every published state of the same key")]
+DATE = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?|-Q[1-4])?$"
 Expected = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?|-Q[1-4])?$",
+        pattern=DATE,
         description="`2025`, `2025-Q3`, `2025-04` or `2025-04-17`",
     ),
 ]

@@ -18,7 +18,7 @@ from schemas.messages import Article, Assessment, Event, Forecast, Product, Rele
 from .dates import DateReader, DateTable, Resolved
 from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
-from .lexicon import EVENTS, STATUSES, Actor, SignalFile, actor_file, signal_file, table
+from .lexicon import EVENTS, STATUSES, Actor, SignalFile, Weights, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
 from .passages import around, opening, sections
 from .roles import RoleReader, RoleTable
@@ -88,6 +88,11 @@ class Classifier:
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
         self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
 
+    @property
+    def settings(self) -> Settings:
+        """Where the lines are drawn."""
+        return self._settings
+
     @classmethod
     def build(
         cls,
@@ -113,6 +118,10 @@ class Classifier:
     def features(self, article: Article) -> dict[str, Feature]:
         """What the linear layer weighs of an article: the features of its opening."""
         return self._read(article).features
+
+    def shares(self, features: Mapping[str, Feature], head: str) -> Weights:
+        """What each of an article's `features` adds to the log-odds of a label, one of `HEADS`."""
+        return self._layer.shares({name: feature.value for name, feature in features.items()}, head)
 
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""

@@ -29,6 +29,7 @@ EVENTS = (
     "research",
     "strategy",
 )
+RELEVANCE = ("core", "peripheral", "none")
 STATUSES = ("rumoured", "announced", "happened", "delayed", "denied", "none")
 ROLES = ("mover", "partner", "target", "rival", "mentioned")
 # `core` tells core from none, `focus` core from peripheral; the others are the labels themselves.

@@ -60,6 +60,16 @@ class LinearLayer:
                 total[head] += value * weight
         return dict(zip(HEADS, total, strict=True))
 
+    def shares(self, values: Mapping[str, float], head: str) -> Weights:
+        """What each feature adds to a label's log-odds, or takes from them."""
+        at = HEADS.index(head)
+        return {
+            name: value * weight
+            for name, value in values.items()
+            for n, weight in self._rows.get(name, ())
+            if n == at
+        }
+
     def speaking(self, head: str) -> Weights:
         """The features that speak for a label, with their weights."""
         return self._speaking[head]

@@ -33,6 +33,7 @@ COMMANDS = {
     "forget": "takedown",
     "reassess": "replay",
     "retell": "replay",
+    "feedback": "feedback",
     "train": "learning",
     "eval": "learning",
     "bench": "bench",

@@ -17,10 +17,11 @@ from pipeline.classify.fit import GROUPS, Fitter
 from pipeline.classify.labels import Label, LabelError, read
 from pipeline.classify.ndjson import LineError, article
 from pipeline.classify.scores import Pair, Scores
+from pipeline.store import corrections
 from schemas.messages import Article, Assessment
 
 from . import report
-from .common import fail, print_table
+from .common import fail, plain_errors, print_table, reading
 
 HEADER = "# Corrections of the editors' weights, fitted to labels: `racewire train`, never by hand.\n"
 
@@ -38,18 +39,23 @@ of_articles = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="the texts: a JSON object a line, .gz or not [default: articles.jsonl.gz beside the first folder]",
 )
+of_feedback = click.option(
+    "--feedback", is_flag=True, help="and what readers said in the store, which counts before the files"
+)
 
 
 @click.command(help="Fit the weights of the shipped lexicon to labelled articles.")
 @of_labels
 @of_articles
+@of_feedback
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="write them here [default: standard output]",
 )
-def train(folders: Sequence[Path], articles: Path | None, out: Path | None) -> None:
-    labelled = _labelled(folders, articles)
+@plain_errors
+def train(folders: Sequence[Path], articles: Path | None, feedback: bool, out: Path | None) -> None:
+    labelled = _all_labelled(folders, articles, feedback)
     weights = _fitter(labelled).fit()
     table = HEADER + yaml.safe_dump(weights, sort_keys=True, allow_unicode=True)
     if out:
@@ -62,6 +68,7 @@ def train(folders: Sequence[Path], articles: Path | None, out: Path | None) -> N
 @click.command(help="Score the classifier against labelled articles.")
 @of_labels
 @of_articles
+@of_feedback
 @click.option(
     "--unseen",
     type=click.Choice(list(GROUPS)),
@@ -80,16 +87,18 @@ def train(folders: Sequence[Path], articles: Path | None, out: Path | None) -> N
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="assessments of another version, from --keep or `assess`: is the difference chance?",
 )
+@plain_errors
 def eval(
     folders: Sequence[Path],
     articles: Path | None,
+    feedback: bool,
     unseen: str | None,
     listed: Path | None,
     html: Path | None,
     keep: Path | None,
     compare: Path | None,
 ) -> None:
-    labelled = _labelled(folders, articles)
+    labelled = _all_labelled(folders, articles, feedback)
     if unseen:
         triples = list(_fitter(labelled).unseen(GROUPS[unseen]))
     else:
@@ -98,7 +107,7 @@ def eval(
     if not triples:
         fail("no label there names actors and products: nothing can be scored")
     pairs: list[Pair] = [(label, found) for label, _, found in triples]
-    ids = _listed(listed or folders[0].parent / "actors.tsv")
+    ids = _listed(listed or (folders[0].parent if folders else Path()) / "actors.tsv")
     scores = Scores(pairs, ids)
     print_table(
         ("figure", "value", "95 %"),
@@ -122,6 +131,17 @@ def eval(
         title = f"by weights that have not seen its {unseen}" if unseen else "by the shipped weights"
         html.write_text(report.page(title, scores, triples, ids, differences), encoding="utf-8")
         click.echo(f"the whole report: {html}", err=True)
+
+
+def _all_labelled(folders: Sequence[Path], articles: Path | None, feedback: bool) -> Labelled:
+    """The labels of the files, and with `feedback` those of the store in place of theirs."""
+    said: dict[str, tuple[Article, Label]] = {}
+    if feedback:
+        with reading() as tx:
+            said = {article.article_id: (article, label) for article, label in corrections.labelled(tx)}
+        click.echo(f"{len(said)} articles corrected by readers", err=True)
+    read = _labelled(folders, articles) if folders or not said else []
+    return [*said.values(), *(pair for pair in read if pair[0].article_id not in said)]
 
 
 def _labelled(folders: Sequence[Path], articles: Path | None) -> Labelled:

@@ -8,7 +8,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.assets import classifier
 from pipeline.bus.reading import tail as tail_topic
+from pipeline.classify.explain import explain
 from pipeline.cli.common import (
     as_json,
     fail,
@@ -18,12 +20,12 @@ from pipeline.cli.common import (
     reading,
     settings_and_servers,
 )
+from pipeline.cli.explaining import reason_lines, verdict_lines
 from pipeline.store import queries
 from pipeline.store.aggregates import AGGREGATES
 from pipeline.store.database import connect
 from pipeline.store.queries import Judged
 from pipeline.workers import upkeep
-from schemas.messages import Span
 from schemas.topics import topics as all_topics
 
 
@@ -77,9 +79,12 @@ def stories(limit: int, as_json: bool) -> None:
 
 @click.command()
 @click.argument("article")
+@click.option(
+    "--explain", "why", is_flag=True, help="what spoke for each label and what against, and how much"
+)
 @as_json
 @plain_errors
-def show(article: str, as_json: bool) -> None:
+def show(article: str, why: bool, as_json: bool) -> None:
     """Show one article by id or address: its text, the verdict, and the words that carry it."""
     with reading() as tx:
         found = queries.article(tx, article)
@@ -91,6 +96,16 @@ def show(article: str, as_json: bool) -> None:
     console = Console()
     for line in _page(found):
         console.print(line)
+    if why:
+        verdict, explained = explain(classifier(), found.article)
+        if verdict.classifier != found.assessment.classifier:
+            console.print(
+                f"\nExplained is the verdict of this version, {verdict.classifier}:", highlight=False
+            )
+            for line in verdict_lines(verdict):
+                console.print(line)
+        for line in reason_lines(verdict, explained):
+            console.print(line)
 
 
 @click.group()
@@ -149,23 +164,10 @@ def _page(one: Judged) -> Iterator[Text]:
     if one.story_id:
         yield Text(f"story {one.story_id}")
     yield Text("")
-    facts = [("relevance", f"{a.relevance.label} ({a.relevance.score:.2f})", a.relevance.spans)]
-    facts += [("actor", f"{x.id} ({x.role})", x.spans) for x in a.actors]
-    facts += [("product", f"{p.name} ({p.actor or 'owner unknown'})", p.spans) for p in a.products]
-    facts += [("event", f"{e.id} ({e.score:.2f})", e.spans) for e in a.events]
-    facts.append(("status", a.status, a.status_spans))
-    if a.expected:
-        facts.append(("expected", a.expected.value, a.expected.spans))
-    for kind, value, spans in facts:
-        yield Text.assemble((f"{kind:10}", "cyan"), f"{value:32} ", _proof(spans))
+    yield from verdict_lines(a)
     for sighting in a.sightings:
         yield Text.assemble(("also in   ", "cyan"), f"{sighting.feed} {sighting.url}")
     yield Text(f"\n{article.text}")
-
-
-def _proof(spans: list[Span]) -> Text:
-    words = list(dict.fromkeys(span.text for span in spans))
-    return Text(" · ".join(f"“{w}”" for w in words[:6]), style="italic")
 
 
 def _shown(record: Any) -> dict[str, Any]:

@@ -6,9 +6,13 @@ from typing import BinaryIO
 
 import click
 import msgspec
+from rich.console import Console
+from rich.text import Text
 
 from pipeline.assets import classifier
+from pipeline.classify.explain import explain
 from pipeline.classify.ndjson import LineError, article, assess_lines
+from pipeline.cli.explaining import reason_lines, verdict_lines
 from pipeline.stories import cluster as cluster_stories
 
 FORM = "Fields: id, title, summary or content, url, published, source, lang (all but id optional)."
@@ -16,7 +20,13 @@ FORM = "Fields: id, title, summary or content, url, published, source, lang (all
 
 @click.command(help=f"Assess articles: a JSON object a line in, an assessment a line out, in order. {FORM}")
 @click.argument("file", type=click.File("rb"), default="-")
-def assess(file: BinaryIO) -> None:
+@click.option(
+    "--explain", "why", is_flag=True, help="for readers: each label with its words, and what spoke against"
+)
+def assess(file: BinaryIO, why: bool) -> None:
+    if why:
+        _explain(file)
+        return
     good = True
     for line, is_assessment in assess_lines(classifier(), file):
         good = good and is_assessment
@@ -36,6 +46,19 @@ def cluster(file: BinaryIO) -> None:
     for a in articles:
         row = {"article_id": a.article_id, "story_id": placed[a.article_id]}
         sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+
+
+def _explain(file: BinaryIO) -> None:
+    console = Console()
+    for line in _lines(file):
+        try:
+            found = article(line)
+        except LineError as error:
+            raise click.ClickException(str(error)) from error
+        verdict, explained = explain(classifier(), found)
+        console.print(Text(found.title, style="bold"))
+        for shown in (*verdict_lines(verdict), *reason_lines(verdict, explained), Text()):
+            console.print(shown)
 
 
 def _lines(file: BinaryIO) -> Iterable[bytes]:

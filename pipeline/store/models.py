@@ -193,6 +193,20 @@ class AssessmentRow(Base):
     )
 
 
+class CorrectionRow(Base):
+    """What somebody says is right of a verdict instead (`pipeline.store.corrections`): the whole label."""
+
+    __tablename__ = "corrections"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    article_id: Mapped[str] = mapped_column(ForeignKey("articles.article_id"), index=True)
+    revision: Mapped[str]
+    classifier: Mapped[str]
+    label: Mapped[dict[str, Any]]
+    given_by: Mapped[str]
+    note: Mapped[str]
+    given_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 # --- what the storyteller writes -----------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from pipeline.store.database import add_missing, among
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
+    CorrectionRow,
     DeadLetterRow,
     ForgottenRow,
     RevisionRow,
@@ -59,6 +60,7 @@ def forget(tx: Connection, topic: Topic, article_ids: Sequence[str]) -> dict[str
         "verdicts": tx.execute(_of(AssessmentRow, article_ids)).rowcount,
         "sightings": tx.execute(_of(SightingRow, article_ids)).rowcount,
         "revisions": tx.execute(_of(RevisionRow, article_ids)).rowcount,
+        "corrections": tx.execute(_of(CorrectionRow, article_ids)).rowcount,
         "articles": tx.execute(_of(ArticleRow, article_ids)).rowcount,
         "dead letters": tx.execute(
             delete(DeadLetterRow).where(DeadLetterRow.body["key"].astext.in_(keys))
@@ -66,7 +68,9 @@ def forget(tx: Connection, topic: Topic, article_ids: Sequence[str]) -> dict[str
     }
 
 
-def _of(row: type[AssessmentRow | SightingRow | RevisionRow | ArticleRow], ids: Sequence[str]) -> Delete:
+def _of(
+    row: type[AssessmentRow | CorrectionRow | SightingRow | RevisionRow | ArticleRow], ids: Sequence[str]
+) -> Delete:
     return delete(row).where(row.article_id.in_(ids))
 
 

@@ -22,8 +22,9 @@ from starlette.staticfiles import StaticFiles
 
 from pipeline.feeds.health import in_words, standing
 from pipeline.feeds.values import RECENT
-from pipeline.store import balance, queries
+from pipeline.store import balance, corrections, queries
 from pipeline.store.queries import Judged
+from pipeline.web.corrections import correct
 from pipeline.web.evidence import KINDS, Finding, findings, marks
 from pipeline.web.headers import SecurityHeaders
 from pipeline.web.highlight import Piece, excerpt, highlight
@@ -63,6 +64,7 @@ def app(engine: Engine) -> Starlette:
         routes=[
             Route("/", reading(newest)),
             Route("/articles/{article_id:id}", reading(article)),
+            Route("/articles/{article_id:id}/corrections", correct(engine), methods=["POST"]),
             Route("/stories/{story_id:id}", reading(story)),
             Route("/feeds", reading(feeds)),
             Route("/status", reading(status)),
@@ -153,7 +155,8 @@ def article(tx: Connection, request: Request) -> Response:
     if article_id != request.path_params["article_id"]:
         return RedirectResponse(f"/articles/{article_id}", 307)
     shown = queries.story(tx, found.story_id) if found.story_id else None
-    return page("article.html", item=item(found, highlight), kinds=KINDS, story=shown)
+    said = corrections.listed(tx, corrections.MOST, article_id)
+    return page("article.html", item=item(found, highlight), kinds=KINDS, story=shown, corrections=said)
 
 
 def story(tx: Connection, request: Request) -> Response:

@@ -25,7 +25,16 @@ def command(world: World, *arguments: str) -> str:
 
 def everywhere(world: World) -> str:
     """All that the store holds and the newest states that the compacted topics hold, as one text."""
-    tables = ("articles", "revisions", "assessments", "stories", "story_members", "releases", "dead_letters")
+    tables = (
+        "articles",
+        "revisions",
+        "assessments",
+        "stories",
+        "story_members",
+        "releases",
+        "dead_letters",
+        "corrections",
+    )
     with world.engine.connect() as tx:
         rows = [str(tx.exec_driver_sql(f"SELECT t::text FROM {t} t").scalars().all()) for t in tables]  # noqa: S608
     newest = {(t, r.key): r.value for t in (ASSESSMENTS, STORIES, RELEASES) for r in world.read(t)}
@@ -47,8 +56,11 @@ def test_by_address_and_by_feed(world: World, server: FeedServer) -> None:
     assert SECRET in everywhere(world)
     url = world.scalar("SELECT url FROM articles WHERE title LIKE 'OpenAI%%'")
 
+    command(world, "feedback", "add", url, "--status", "rumoured", "--note", f"{SECRET} is unnamed")
     assert "1 articles would be" in command(world, "forget", url, "--dry-run")
-    assert "1 verdicts, 1 sightings, 1 revisions, 1 articles" in command(world, "forget", url, "--yes")
+    assert "1 verdicts, 1 sightings, 1 revisions, 1 corrections, 1 articles" in command(
+        world, "forget", url, "--yes"
+    )
     until(lambda: world.scalar("SELECT count(*) FROM story_members") == 1)
     command(world, "forget", "a", "--yes")
     until(lambda: world.scalar("SELECT count(*) FROM story_members") == 0)

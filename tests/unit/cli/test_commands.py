@@ -75,3 +75,11 @@ def test_without_servers_a_command_says_what_to_do(monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 1
     assert "racewire up" in result.output
     assert "Traceback" not in result.output
+
+
+def test_assess_explains_for_and_against() -> None:
+    result = CliRunner().invoke(racewire, ["assess", "--explain"], input=LINES)
+    assert result.exit_code == 0, result.output
+    assert "core and not none" in result.output
+    assert "(not given)" in result.output
+    assert "to begin with" in result.output

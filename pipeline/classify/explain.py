@@ -1,0 +1,107 @@
+"""Why a verdict is what it is: for each label the words that carried it, what spoke against, and how much.
+
+A label's log-odds are a sum, so its reasons are the summands. A phrase counts twice, as itself and as its
+signal: the two are one reason here.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from schemas.messages import Article, Assessment
+
+from .classifier import Classifier
+from .lexicon import EVENTS, STATUSES
+from .scoring import probability
+from .signals import Feature
+
+_SHOWN = 0.05  # in log-odds: what weighs less is counted among the rest
+
+
+class Reason(Struct, frozen=True):
+    """What has a share in a label's log-odds: a signal or a shape, with the article's words if it has any."""
+
+    name: str
+    weight: float
+    words: list[str]
+
+
+class Explanation(Struct, frozen=True):
+    """One label: whether it was given, its probability and the least one where there is a line.
+
+    `reasons` are the strongest first, for it (positive) and against it; `rest` is what the small ones add.
+    """
+
+    kind: str
+    label: str
+    given: bool
+    chance: float
+    needed: float | None
+    reasons: list[Reason]
+    rest: float
+
+
+def explain(classifier: Classifier, article: Article) -> tuple[Assessment, list[Explanation]]:
+    """The verdict on an article, and why: relevance, each event and status that was given, and the next best.
+
+    An event that a heading far down was read for has its words in the verdict alone.
+    """
+    verdict, features = classifier.assess(article), classifier.features(article)
+    lines = classifier.settings
+    told = [
+        _one(
+            classifier, features, "relevance", "core", "core", verdict.relevance.label == "core", lines.core
+        ),
+        _one(classifier, features, "focus", "core", "focus", verdict.relevance.label == "core", lines.focus),
+    ]
+    if verdict.relevance.label != "core":
+        return verdict, told
+    given = [event.id for event in verdict.events]
+    odds = {event: sum(classifier.shares(features, event).values()) for event in EVENTS}
+    others = sorted((e for e in EVENTS if e not in given), key=lambda e: -odds[e])[:1]
+    for event in (*given, *others):
+        needed = None if event == given[0] else lines.event
+        told.append(_one(classifier, features, "event", event, event, event in given, needed))
+    by_odds = sorted(STATUSES, key=lambda s: -sum(classifier.shares(features, f"status-{s}").values()))
+    for status in by_odds[:2]:
+        given_status = status == verdict.status
+        told.append(_one(classifier, features, "status", status, f"status-{status}", given_status, None))
+    return verdict, told
+
+
+def _one(
+    classifier: Classifier,
+    features: Mapping[str, Feature],
+    kind: str,
+    label: str,
+    head: str,
+    given: bool,
+    needed: float | None,
+) -> Explanation:
+    shares = classifier.shares(features, head)
+    together: dict[str, float] = {}
+    for name, share in shares.items():
+        reason = _reason(name)
+        together[reason] = together.get(reason, 0.0) + share
+    reasons = [
+        Reason(name, round(weight, 3), _words(f for n, f in features.items() if _reason(n) == name))
+        for name, weight in sorted(together.items(), key=lambda item: (-abs(item[1]), item[0]))
+        if abs(weight) >= _SHOWN
+    ]
+    whole = sum(together.values())
+    rest = whole - sum(reason.weight for reason in reasons)
+    return Explanation(kind, label, given, round(probability(whole), 4), needed, reasons, round(rest, 3))
+
+
+def _reason(feature: str) -> str:
+    """`delay@title` and `delay:verschiebt` are both of the signal `delay`."""
+    return feature.partition("@")[0].partition(":")[0]
+
+
+def _words(features: Iterable[Feature]) -> list[str]:
+    found = []
+    for feature in features:
+        for field, start, end in feature.places:
+            first, last = field.back(start, end)
+            found.append(field.original[first:last])
+    return list(dict.fromkeys(found))[:4]
