@@ -221,7 +221,7 @@ def test_the_status_tells_of_readers_and_of_the_last_balance(client: TestClient,
         save(tx, Balance(at, None, [line], [lost], 1, {"news.articles.v1": 4}))
         save_offsets(tx, "classifier", {("news.articles.v1", 3): 8})
     page = client.get("/status").text
-    assert '<span class="chip loss">1 findings</span>' in page
+    assert '<span class="chip loss">1 finding</span>' in page
     assert "<td>3</td><td>2 stored</td><td>1</td><td>0</td>" in page
     assert "news.articles.v1/3 at 7" in page
     assert "4 records of news.articles.v1 repeat an event" in page
