@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.bus.reading import tail as tail_topic
+from pipeline.classify.wording import in_words
 from pipeline.cli.common import (
     as_json,
     fail,
@@ -156,6 +157,7 @@ def _page(one: Judged) -> Iterator[Text]:
     facts.append(("status", a.status, a.status_spans))
     if a.expected:
         facts.append(("expected", a.expected.value, a.expected.spans))
+    facts += [("amount", in_words(amount), amount.spans) for amount in a.amounts]
     for kind, value, spans in facts:
         yield Text.assemble((f"{kind:10}", "cyan"), f"{value:32} ", _proof(spans))
     for sighting in a.sightings:
