@@ -24,6 +24,13 @@ Expected = Annotated[
         description="`2025`, `2025-Q3`, `2025-04` or `2025-04-17`",
     ),
 ]
+Figure = Annotated[
+    str,
+    Meta(
+        pattern=r"^(0|[1-9]\d{0,20})(\.\d{1,18})?$",
+        description="a decimal number, exact: `40000000000`, `0.14`",
+    ),
+]
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -109,6 +116,24 @@ class Forecast(Message, frozen=True, kw_only=True):
     spans: list[Span]
 
 
+class Amount(Message, frozen=True, kw_only=True):
+    """A figure that the article states: `value` of `unit`, up to `high` where it is a range.
+
+    `kind` is `money`, `price` (money for something), `parameters`, `percent`, `points` (of percent), `tokens`
+    or `power`. `unit` is a currency's ISO 4217 code or `parameters`, `percent`, `percentage-points`,
+    `tokens`, `watts`. `per` is what the money is for, or the time: `million-tokens`, `month`, `year`.
+    `qualifier` is `about`, `over` (that much or more) or `under` (that much or less).
+    """
+
+    kind: Label
+    value: Figure
+    high: Figure | None = None
+    unit: Annotated[str, Meta(pattern=r"^([A-Z]{3}|[a-z-]{1,64})$")]
+    per: Label | None = None
+    qualifier: Label | None = None
+    spans: list[Span]
+
+
 class Sighting(Message, frozen=True, kw_only=True):
     """Another feed that carries the same article."""
 
@@ -121,7 +146,8 @@ class Assessment(Message, frozen=True, kw_only=True):
     """What one version of the classifier says of one revision of an article.
 
     `status` is rumoured, announced, happened, delayed, denied or none. `classifier` is the digest of code,
-    lexicon, weights and settings. `version` is 0 until the store has given it a number.
+    lexicon, weights and settings. `version` is 0 until the store has given it a number. `amounts` are the
+    first 20 different ones of a core article, in reading order.
     """
 
     article_id: Id
@@ -141,6 +167,7 @@ class Assessment(Message, frozen=True, kw_only=True):
     status_spans: list[Span]
     expected: Forecast | None
     sightings: list[Sighting] = []
+    amounts: list[Amount] = []
 
 
 class StoryArticle(Message, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from pipeline.store.verdicts import save_articles, save_assessments
 from pipeline.stories import Settings, State, decide
 from schemas.messages import (
     Actor,
+    Amount,
     Article,
     Assessment,
     Event,
@@ -57,7 +58,13 @@ ARTICLES = [
         "Alibaba delays Qwen 3",
         "The model needs more time. It is now due at the end of April.",
     ),
-    article(RELEASED, 6, "de", "Alibaba veröffentlicht Qwen 3", "Das Modell steht ab sofort allen offen."),
+    article(
+        RELEASED,
+        6,
+        "de",
+        "Alibaba veröffentlicht Qwen 3",
+        "Das Modell mit 235 Milliarden Parametern steht ab sofort allen offen.",
+    ),
     article(HOSTILE, 7, "en", HOSTILE_TITLE, HOSTILE_TEXT, "javascript:alert(1)"),
     article(ASIDE, 7, "en", "How a bakery uses chatbots", "Orders come in at night."),
 ]
@@ -102,7 +109,17 @@ def verdicts() -> list[Assessment]:
     return [
         verdict(rumour, "阿里巴巴", "Qwen 3", "roadmap", "发布Qwen 3", "rumoured", "4月"),
         verdict(delay, "Alibaba", "Qwen 3", "roadmap", "delays", "delayed", "the end of April"),
-        verdict(released, "Alibaba", "Qwen 3", "release", "veröffentlicht", "happened"),
+        replace(
+            verdict(released, "Alibaba", "Qwen 3", "release", "veröffentlicht", "happened"),
+            amounts=[
+                Amount(
+                    kind="parameters",
+                    value="235000000000",
+                    unit="parameters",
+                    spans=spans(released, "235 Milliarden Parametern"),
+                )
+            ],
+        ),
         verdict(hostile, "OpenAI", "", "strategy", "owned", "none"),
         Assessment(
             article_id=aside.article_id,

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from schemas.messages import Actor as NamedActor
-from schemas.messages import Article, Assessment, Event, Forecast, Product, Relevance, Span
+from schemas.messages import Amount, Article, Assessment, Event, Forecast, Product, Relevance, Span
 
+from .amount_table import AmountTable
+from .amounts import AmountReader
 from .dates import DateReader, DateTable, Resolved
 from .entities import Entry, Mention, ProductGrammar, entries, settle
 from .folding import Folded
@@ -26,7 +28,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "3"
+_CODE = "4"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 _TITLE, _TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
@@ -46,6 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     event: float = 0.25
     events: int = 3
     products: int = 5
+    amounts: int = 20
     short: int = 2_000
     spans: int = 8
 
@@ -86,6 +89,7 @@ class Classifier:
         self._patterns = Patterns(flat)
         self._roles = RoleReader(table("roles.yaml", tables, RoleTable))
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
+        self._amounts = AmountReader(table("amounts.yaml", tables, AmountTable))
         self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
 
     @property
@@ -148,6 +152,7 @@ class Classifier:
             status=status,
             status_spans=spans(shown) or (events[0].spans if status != "none" and events else []),
             expected=self._expected(article, status, reading) if core else None,
+            amounts=self._stated(article, reading.fields) if core else [],
         )
 
     def _read(self, article: Article) -> "_Reading":
@@ -281,6 +286,20 @@ class Classifier:
         places = [(date.field, date.start, date.end) for date in near if best.value.startswith(date.value)]
         return Forecast(value=best.value, spans=spans(places[: self._settings.spans]))
 
+    def _stated(self, article: Article, fields: Sequence[Folded]) -> list[Amount]:
+        return [
+            Amount(
+                kind=stated.kind,
+                value=stated.value,
+                high=stated.high,
+                unit=stated.unit,
+                per=stated.per,
+                qualifier=stated.qualifier,
+                spans=[_span(place) for place in stated.places[: self._settings.spans]],
+            )
+            for stated in self._amounts.read(fields, article.language, self._settings.amounts)
+        ]
+
     def _own(self, article: Article, title: Folded) -> Mention | None:
         try:
             host = urlsplit(article.url).hostname or ""
@@ -308,6 +327,12 @@ def _together(date: Resolved, place: Place) -> bool:
 
 def _places(mentions: Iterable[Mention], key: str, value: str) -> list[Place]:
     return [(m.field, m.start, m.end) for m in mentions if getattr(m, key) == value]
+
+
+def _span(place: Place) -> Span:
+    field, start, end = place
+    start, end = field.back(start, end)
+    return Span(field=field.field, start=start, end=end, text=field.original[start:end])
 
 
 def spans(places: Iterable[Place]) -> list[Span]:

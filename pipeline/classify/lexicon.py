@@ -2,7 +2,7 @@
 
 Three kinds of files (`lexicon/README.md` tells an editor what to write where):
 `actors/<id>.yaml` an organisation, `signals/*.yaml` the words that speak for a label, `tables/*.yaml`
-dates, product grammar, role cues and the fitted weights. Nothing here matches text.
+dates, amounts, product grammar, role cues and the fitted weights. Nothing here matches text.
 """
 
 from collections.abc import Mapping

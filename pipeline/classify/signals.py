@@ -6,7 +6,7 @@ Shapes are what is no phrase: an actor in the title, a product with a version.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -21,6 +21,10 @@ TOPICS = ("ai", "chips")
 
 # A phrase in the running text says less than the same phrase in a title.
 _TEXT_SHARE = 0.6
+
+# How patterns of amounts begin: where a number does.
+_NUMBER = r"\d(?<![\d.,]\d)"
+_NUMBERS = re.compile(_NUMBER)
 
 Place = tuple[Folded, int, int]
 
@@ -56,13 +60,26 @@ class Patterns:
         ]
 
     def find(self, field: Folded) -> list[Hit[Cue]]:
-        """Every match."""
+        """Every match, by pattern and place."""
+        # Numbers are looked for once for all patterns that begin with one.
+        numbers = [match.start() for match in _NUMBERS.finditer(field.text)]
         return [
             Hit(match.start(), match.end(), cue)
             for pattern, cue in self._patterns
-            for match in pattern.finditer(field.text)
+            for match in _matches(pattern, field.text, numbers)
             if match.end() > match.start()
         ]
+
+
+def _matches(pattern: re.Pattern[str], text: str, numbers: Sequence[int]) -> Iterator[re.Match[str]]:
+    if not pattern.pattern.startswith(_NUMBER):
+        yield from pattern.finditer(text)
+        return
+    reached = 0
+    for start in numbers:
+        if start >= reached and (match := pattern.match(text, start)):
+            reached = match.end()
+            yield match
 
 
 def signal_features(

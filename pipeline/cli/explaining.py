@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from pipeline.classify.explain import Explanation, Reason
+from pipeline.classify.wording import in_words
 from schemas.messages import Assessment, Span
 
 _MOST = 6  # reasons shown for a label, and as many against it
@@ -31,6 +32,7 @@ def verdict_lines(a: Assessment) -> Iterator[Text]:
     facts.append(("status", a.status, a.status_spans))
     if a.expected:
         facts.append(("expected", a.expected.value, a.expected.spans))
+    facts += [("amount", in_words(amount), amount.spans) for amount in a.amounts]
     for kind, value, spans in facts:
         yield Text.assemble((f"{kind:10}", "cyan"), f"{value:32} ", _proof(spans))
 

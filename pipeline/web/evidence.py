@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.classify.wording import in_words
 from pipeline.web.highlight import Mark
 from schemas.messages import Assessment, Span
 
@@ -12,6 +13,7 @@ KINDS = {
     "event": "what kind of development it is",
     "status": "how far it has come",
     "expected": "when it is to come",
+    "amount": "a figure the article states",
     "relevance": "why it is about the race",
 }
 """Every kind of finding, in the order of the legend, and what it means."""
@@ -41,6 +43,7 @@ def findings(verdict: Assessment) -> list[Finding]:
         found.append(Finding("status", verdict.status, "", tuple(verdict.status_spans)))
     if verdict.expected is not None:
         found.append(Finding("expected", verdict.expected.value, "", tuple(verdict.expected.spans)))
+    found += [Finding("amount", in_words(a), a.kind, tuple(a.spans)) for a in verdict.amounts]
     relevance = verdict.relevance
     return [
         *found,

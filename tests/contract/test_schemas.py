@@ -57,7 +57,7 @@ def test_spans_of_the_example_are_the_articles_own_words() -> None:
     assessment = msgspec.convert(example("assessment.v1.json"), Assessment)
     assert assessment.expected
     spans: list[Span] = [*assessment.relevance.spans, *assessment.status_spans, *assessment.expected.spans]
-    for part in (*assessment.actors, *assessment.products, *assessment.events):
+    for part in (*assessment.actors, *assessment.products, *assessment.events, *assessment.amounts):
         spans.extend(part.spans)
     assert spans
     for span in spans:

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from pipeline.cli import racewire
 from pipeline.feeds.values import FeedState
 from pipeline.store import queries
 from pipeline.store.balance import Balance, Finding, Line, save
@@ -114,6 +116,16 @@ def test_the_article_with_all_its_evidence(client: TestClient, world: World, sto
     assert f'<a href="/stories/{story.story_id}" dir="auto">' in page
     assert "bbbb-1</code> (current)" in page
     assert page.count("<mark class=") > 8
+
+
+def test_amounts_are_marked_and_told_in_words(client: TestClient, world: World, story: Story) -> None:
+    page = client.get(f"/articles/{RELEASED}").text
+
+    said = "235 Milliarden Parametern"
+    assert mark("amount", "amount: 235 billion parameters (parameters)", said) in page
+    assert '<th scope="row">235 billion parameters</th>' in page
+    shown = CliRunner().invoke(racewire, ["show", RELEASED], env=world.environment()).output
+    assert f"amount    235 billion parameters           “{said}”" in shown
 
 
 def test_an_article_is_found_by_the_beginning_of_its_id(client: TestClient, story: Story) -> None:

@@ -87,6 +87,7 @@ def test_an_unguarded_name_finds_its_actor(shipped: Classifier, actor: Actor) ->
             b"months: {}\nweekdays: {}\nexpressions: [{pattern: x, unit: aeon}]",
             "aeon",
         ),
+        ("tables", "amounts.yaml", b"comma: [de]", "amounts.yaml"),
         ("tables", "roles.yaml", b"cues: {friend: {}}\njoins: []\nsecond: {}\nbelow: {}", "friend"),
         ("tables", "roles.yaml", b"cues: {}\njoins: []\nsecond: {party: mover}\nbelow: {}", "party"),
     ],

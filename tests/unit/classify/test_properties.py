@@ -44,6 +44,12 @@ WORDS = st.sampled_from(
         "chip",
         "$5",
         "billion",
+        "40亿美元",
+        "671B",
+        "2,5 Milliarden Euro",
+        "per month",
+        "bis",
+        "百分之三十",
         "İstanbul",
         "ﬁnance",
         "ＡＩ",
@@ -64,7 +70,13 @@ NEUTRAL = st.sampled_from(
 
 
 def all_spans(assessment: Assessment) -> Iterator[Span]:
-    holders = [assessment.relevance, *assessment.actors, *assessment.products, *assessment.events]
+    holders = [
+        assessment.relevance,
+        *assessment.actors,
+        *assessment.products,
+        *assessment.events,
+        *assessment.amounts,
+    ]
     for holder in holders:
         yield from holder.spans
     yield from assessment.status_spans
