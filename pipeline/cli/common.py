@@ -21,6 +21,7 @@ from pipeline.bus.connection import UnavailableError
 from pipeline.settings import Servers, Settings, SettingsError
 from pipeline.stack import StackError
 from pipeline.store.database import connect
+from pipeline.store.migrating import MigrationError
 from pipeline.telemetry import set_up_logging
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, UnavailableError, StackError) as error:
+        except (SettingsError, UnavailableError, StackError, MigrationError) as error:
             raise click.ClickException(str(error)) from error
         except DBAPIError as error:
             raise click.ClickException(f"Postgres: {' '.join(str(error.orig).split())}") from error

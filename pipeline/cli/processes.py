@@ -14,7 +14,8 @@ from pipeline.bus.admin import ensure_topics
 from pipeline.cli.stack import supervisor_arguments
 from pipeline.settings import Settings
 from pipeline.stack import Endpoints, Service, StackError, Supervisor, client_env
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from pipeline.workers.flood import EXIT_CODE as FLOOD
 from schemas.topics import topics
 

@@ -19,7 +19,8 @@ from pipeline.cli.common import (
 )
 from pipeline.cli.stack import in_background
 from pipeline.stack import client_env, endpoints
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from schemas.topics import topics
 
 
