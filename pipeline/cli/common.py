@@ -77,9 +77,12 @@ def reading() -> Iterator[Connection]:
 
 
 @contextmanager
-def store_engine() -> Iterator[Engine]:
-    """The store, for what needs more than one transaction."""
-    engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value(), pool=1)
+def store_engine(*, as_owner: bool = False) -> Iterator[Engine]:
+    """The store, for what needs more than one transaction, or the rights of its owner."""
+    settings = configuration.load()
+    servers = configuration.servers(settings)
+    as_worker = servers.database_url.get_secret_value()
+    engine = connect(configuration.owner_url(settings, servers) if as_owner else as_worker, pool=1)
     try:
         yield engine
     finally:

@@ -147,7 +147,7 @@ def _run(program: str, programs: Path | None, url: URL, options: Sequence[str]) 
     place = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
     command = [
         str(programs / program if programs else program),
-        f"--dbname={place.render_as_string()}",
+        f"--dbname={place.render_as_string().replace(' ', '%20')}",  # libpq takes no spaces
         "--no-owner",
     ]
     try:

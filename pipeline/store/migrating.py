@@ -21,7 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Row, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from pipeline.store import views
+from pipeline.store import roles, views
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ _LOOK = 0.25  # seconds from look to look at what is in the way
 _BUSY = frozenset(
     {"55P03", "40P01"}
 )  # a lock was not had in time; a deadlock, of which we are the one to yield
+
+_FORBIDDEN = "42501"  # insufficient privilege
 
 
 class MigrationError(Exception):
@@ -82,7 +84,8 @@ def _bring(connection: Connection, config: Config, revision: str) -> None:
         command.upgrade(config, revision)
     if _at(connection) == scripts.get_current_head():
         views.create(connection)
-        connection.commit()
+    roles.keep(connection)
+    connection.commit()
 
 
 def _is_below(scripts: ScriptDirectory, revision: str, at: str | None) -> bool:
@@ -136,7 +139,12 @@ def _patiently(connection: Connection, step: Callable[[], None], watch: "_Watch"
             step()
         except DBAPIError as error:
             connection.rollback()
-            if getattr(error.orig, "sqlstate", None) not in _BUSY:
+            state = getattr(error.orig, "sqlstate", None)
+            if state == _FORBIDDEN:
+                raise MigrationError(
+                    f"{str(error.orig).strip()}: migrations are the owner's; set RACEWIRE_OWNER_DATABASE_URL"
+                ) from error
+            if state not in _BUSY:
                 raise
             if time.monotonic() > end:
                 raise MigrationError(
