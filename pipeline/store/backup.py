@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, delete, exists, func, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from pipeline.store import views
 from pipeline.store.models import ArticleRow, ConsumerOffsetRow, FeedRow, LeaseRow, RelayCheckpointRow
@@ -58,13 +59,18 @@ def load(engine: Engine, file: Path, programs: Path | None) -> None:
     schema stays, so that whom its tables were granted to has the new ones granted as well. The views are gone
     afterwards, whatever happened: `migrate` makes them anew.
     """
-    with engine.begin() as tx:
-        views.drop(tx)
-        if tx.scalar(text("SELECT to_regnamespace('replaced')")):  # a restore that was killed
-            _put_back(tx)
-        tx.execute(text("CREATE SCHEMA replaced"))
-        for table in _tables(tx, "public"):
-            tx.execute(text(f"ALTER TABLE {table} SET SCHEMA replaced"))
+    try:
+        with engine.begin() as tx:
+            views.drop(tx)
+            if tx.scalar(text("SELECT to_regnamespace('replaced')")):  # a restore that was killed
+                _put_back(tx)
+            tx.execute(text("CREATE SCHEMA replaced"))
+            for table in _tables(tx, "public"):
+                tx.execute(text(f"ALTER TABLE {table} SET SCHEMA replaced"))
+    except OperationalError as error:
+        raise BackupError(
+            f"{str(error.orig).strip()}: somebody uses tables or views (see pg_stat_activity): wait or end it"
+        ) from error
     try:
         _run("pg_restore", programs, engine.url, ["--single-transaction", "--exit-on-error", str(file)])
     except BaseException:

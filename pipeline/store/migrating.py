@@ -127,7 +127,7 @@ def _take_turn(connection: Connection, end: float) -> None:
             holding = connection.execute(text(_HOLDS_TURN), {"turn": TURN}).all()
             raise MigrationError(
                 f"another process migrates this database still: {_told(holding)}. Wait until it is done, "
-                "then start again"
+                "or end it where nobody waits for it (SELECT pg_terminate_backend(PID)), then start again"
             )
         time.sleep(pause)
 
@@ -210,14 +210,12 @@ _HOLDS_TURN = f"""
 
 
 def _told(sessions: Sequence[Row[Any]]) -> str:
-    """Sessions in words; their queries may hold anything."""
+    """Sessions in words. Names and queries may hold anything, and go into a line."""
     told = []
     for one in sessions:
-        since = f" since {one.xact_start:%H:%M:%S} UTC" if one.xact_start else ""
-        query = "".join(filter(str.isprintable, " ".join((one.query or "").split())))
-        told.append(
-            f"process {one.pid} of {one.usename or 'the server'}"
-            f"{f' ({one.application_name})' if one.application_name else ''}, "
-            f"{one.state or 'hidden'}{since}: {query[:80] or 'nothing is told of it'}"
-        )
-    return "; ".join(told) or "nobody any more"
+        name = f" ({one.application_name})" if one.application_name else ""
+        since = f", since {one.xact_start:%H:%M:%S} UTC" if one.xact_start else ""
+        query = " ".join((one.query or "").split())[:80] or "nothing is told of it"
+        who = f"process {one.pid} of {one.usename or 'the server'}{name}"
+        told.append(f"{who}, {one.state or 'hidden'}{since}: {query}")
+    return "".join(filter(str.isprintable, "; ".join(told))) or "nobody any more"
