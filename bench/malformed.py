@@ -21,7 +21,8 @@ from pipeline.bus.connection import Broker
 from pipeline.bus.consumer import ConsumerLoop
 from pipeline.bus.publish import publish
 from pipeline.stack import Supervisor
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from pipeline.workers import classifier
 from schemas.codec import OutRecord
 from schemas.topics import ARTICLES, Topic, topics

@@ -39,8 +39,9 @@ from pipeline.feeds.values import Feed
 from pipeline.settings import Settings
 from pipeline.stack import Supervisor
 from pipeline.store import feeds as memory
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
 from pipeline.store.feeds import Poll
+from pipeline.store.migrating import migrate
 from pipeline.workers import poller
 from pipeline.workers.poller import Poller
 from pipeline.workers.summary import totals

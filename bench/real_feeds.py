@@ -27,7 +27,8 @@ from pipeline.feeds.parse import parse
 from pipeline.feeds.registry import Registry
 from pipeline.feeds.values import Feed
 from pipeline.stack import Supervisor
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from pipeline.workers import classifier
 from pipeline.workers.poller import Poller
 from pipeline.workers.summary import totals

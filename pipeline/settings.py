@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     database_url: SecretStr | None = None
+    owner_database_url: SecretStr | None = Field(default=None, description="for commands that change tables")
     kafka_bootstrap: str | None = None
     kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -135,6 +136,11 @@ def servers(settings: Settings) -> Servers:
         url = url or SecretStr(own.database_url)
         bootstrap, prefect = bootstrap or own.kafka_bootstrap, prefect or own.prefect_api_url
     return Servers(url, broker(settings, bootstrap), prefect)
+
+
+def owner_url(settings: Settings, servers: Servers) -> str:
+    """The database as its owner, who may change tables and rights; as everybody's where none is set."""
+    return (settings.owner_database_url or servers.database_url).get_secret_value()
 
 
 def broker(settings: Settings, bootstrap: str) -> Broker:

@@ -22,7 +22,8 @@ from pipeline.bus.reading import read_to_end
 from pipeline.cli import racewire
 from pipeline.settings import Servers, Settings
 from pipeline.stack import Endpoints, Supervisor, endpoints
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from schemas.codec import OutRecord
 from schemas.topics import Topic, topics
 

@@ -19,7 +19,8 @@ from pipeline.bus.admin import ensure_topics
 from pipeline.bus.connection import Broker
 from pipeline.bus.publish import publish
 from pipeline.stack import Endpoints, StackError, Supervisor
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from schemas.codec import record
 from schemas.messages import Article
 from schemas.topics import ARTICLES, Topic, topics

@@ -30,6 +30,7 @@ COMMANDS = {
     "schemas": "contract",
     "backup": "recovery",
     "restore": "recovery",
+    "db": "db",
     "forget": "takedown",
     "reassess": "replay",
     "retell": "replay",

@@ -21,6 +21,7 @@ from pipeline.bus.connection import UnavailableError
 from pipeline.settings import Servers, Settings, SettingsError
 from pipeline.stack import StackError
 from pipeline.store.database import connect
+from pipeline.store.migrating import MigrationError
 from pipeline.telemetry import set_up_logging
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, UnavailableError, StackError) as error:
+        except (SettingsError, UnavailableError, StackError, MigrationError) as error:
             raise click.ClickException(str(error)) from error
         except DBAPIError as error:
             raise click.ClickException(f"Postgres: {' '.join(str(error.orig).split())}") from error
@@ -76,9 +77,12 @@ def reading() -> Iterator[Connection]:
 
 
 @contextmanager
-def store_engine() -> Iterator[Engine]:
-    """The store, for what needs more than one transaction."""
-    engine = connect(configuration.servers(configuration.load()).database_url.get_secret_value(), pool=1)
+def store_engine(*, as_owner: bool = False) -> Iterator[Engine]:
+    """The store, for what needs more than one transaction, or the rights of its owner."""
+    settings = configuration.load()
+    servers = configuration.servers(settings)
+    as_worker = servers.database_url.get_secret_value()
+    engine = connect(configuration.owner_url(settings, servers) if as_owner else as_worker, pool=1)
     try:
         yield engine
     finally:

@@ -18,7 +18,8 @@ from pipeline.cli.common import as_json, print_json
 from pipeline.feeds import registry
 from pipeline.feeds.proxy import place
 from pipeline.settings import Servers, Settings
-from pipeline.store.database import connect, is_current
+from pipeline.store.database import connect
+from pipeline.store.migrating import is_current
 from pipeline.workers.polling import registry_path
 from schemas.topics import topics
 

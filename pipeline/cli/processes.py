@@ -14,7 +14,8 @@ from pipeline.bus.admin import ensure_topics
 from pipeline.cli.stack import supervisor_arguments
 from pipeline.settings import Settings
 from pipeline.stack import Endpoints, Service, StackError, Supervisor, client_env
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from pipeline.workers.flood import EXIT_CODE as FLOOD
 from schemas.topics import topics
 
@@ -38,6 +39,7 @@ def environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
     return client_env(settings.home, endpoints) | {
         "RACEWIRE_HOME": str(settings.home),
         "RACEWIRE_DATABASE_URL": endpoints.database_url,
+        "RACEWIRE_OWNER_DATABASE_URL": "",  # is of no use to them, and no business of theirs
         "RACEWIRE_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
         "RACEWIRE_WEB_PORT": str(settings.web_port),
     }
@@ -54,7 +56,8 @@ def prepare(settings: Settings, endpoints: Endpoints) -> None:
         text=True,
         cwd=settings.home,
     )
-    engine = connect(endpoints.database_url, pool=1)
+    owner = settings.owner_database_url
+    engine = connect(owner.get_secret_value() if owner else endpoints.database_url, pool=1)
     try:
         migrate(engine)
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import settings as configuration
 from pipeline.cli.common import fail, plain_errors, settings_and_servers
 from pipeline.stack import StackError
 from pipeline.stack.postgres import programs_folder
@@ -41,7 +42,7 @@ def restore(file: Path, replace: bool) -> None:
     settings, servers = settings_and_servers()
     if not file.is_file():
         fail(f"there is no file {file}")
-    engine = connect(servers.database_url.get_secret_value(), pool=2)
+    engine = connect(configuration.owner_url(settings, servers), pool=2)
     known = topics(settings.topic_prefix).values()
     try:
         done = upkeep.restore(engine, servers.broker, known, file, programs=_programs(), replace=replace)

@@ -19,7 +19,8 @@ from pipeline.cli.common import (
 )
 from pipeline.cli.stack import in_background
 from pipeline.stack import client_env, endpoints
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from schemas.topics import topics
 
 
@@ -99,7 +100,7 @@ def deploy(only_flows: bool) -> None:
     """Create or update tables, topics and Prefect deployments. Safe to run again."""
     settings, servers = settings_and_servers()
     if not only_flows:
-        migrate(connect(servers.database_url.get_secret_value(), pool=1))
+        migrate(connect(configuration.owner_url(settings, servers), pool=1))
         report = ensure_topics(servers.broker, topics(settings.topic_prefix).values())
         for name in report.created:
             click.echo(f"topic {name}: created")

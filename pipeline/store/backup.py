@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, delete, exists, func, select, text, update
+from sqlalchemy.exc import OperationalError
 
+from pipeline.store import views
 from pipeline.store.models import ArticleRow, ConsumerOffsetRow, FeedRow, LeaseRow, RelayCheckpointRow
 from pipeline.store.progress import Place
 
@@ -39,7 +41,12 @@ def dump(url: URL, file: Path, programs: Path | None) -> None:
     """
     part = file.with_name(f"{file.name}.part")
     try:
-        _run("pg_dump", programs, url, ["--format=custom", f"--file={part}"])
+        _run(
+            "pg_dump",
+            programs,
+            url,
+            ["--format=custom", f"--file={part}", f"--exclude-schema={views.SCHEMA}"],
+        )
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
@@ -48,13 +55,22 @@ def dump(url: URL, file: Path, programs: Path | None) -> None:
 def load(engine: Engine, file: Path, programs: Path | None) -> None:
     """Put a backup in place of all tables, or change nothing. Raises BackupError.
 
-    The tables that are there, perhaps of another release, stand aside until the new ones are complete.
+    The tables that are there, perhaps of another release, stand aside until the new ones are complete. The
+    schema stays, so that whom its tables were granted to has the new ones granted as well. The views are gone
+    afterwards, whatever happened: `migrate` makes them anew.
     """
-    with engine.begin() as tx:
-        if tx.scalar(text("SELECT to_regnamespace('replaced')")):  # a restore that was killed
-            _put_back(tx)
-        tx.execute(text("ALTER SCHEMA public RENAME TO replaced"))
-        tx.execute(text("CREATE SCHEMA public"))
+    try:
+        with engine.begin() as tx:
+            views.drop(tx)
+            if tx.scalar(text("SELECT to_regnamespace('replaced')")):  # a restore that was killed
+                _put_back(tx)
+            tx.execute(text("CREATE SCHEMA replaced"))
+            for table in _tables(tx, "public"):
+                tx.execute(text(f"ALTER TABLE {table} SET SCHEMA replaced"))
+    except OperationalError as error:
+        raise BackupError(
+            f"{str(error.orig).strip()}: somebody uses tables or views (see pg_stat_activity): wait or end it"
+        ) from error
     try:
         _run("pg_restore", programs, engine.url, ["--single-transaction", "--exit-on-error", str(file)])
     except BaseException:
@@ -66,8 +82,16 @@ def load(engine: Engine, file: Path, programs: Path | None) -> None:
 
 
 def _put_back(tx: Connection) -> None:
-    tx.execute(text("DROP SCHEMA IF EXISTS public CASCADE"))
-    tx.execute(text("ALTER SCHEMA replaced RENAME TO public"))
+    for table in _tables(tx, "public"):
+        tx.execute(text(f"DROP TABLE {table} CASCADE"))
+    for table in _tables(tx, "replaced"):
+        tx.execute(text(f"ALTER TABLE {table} SET SCHEMA public"))
+    tx.execute(text("DROP SCHEMA replaced CASCADE"))
+
+
+def _tables(tx: Connection, schema: str) -> Sequence[str]:
+    """The tables of a schema, quoted, but for those of extensions."""
+    return tx.scalars(text(_TABLES), {"schema": schema}).all()
 
 
 def objection(tx: Connection, *, replace: bool) -> str | None:
@@ -101,6 +125,12 @@ def settle(tx: Connection, ends: Mapping[Place, int]) -> Settled:
     return Settled(forgotten, offsets)
 
 
+_TABLES = """
+    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+    WHERE schemaname = :schema AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
+            AND objid = format('%I.%I', schemaname, tablename)::regclass)
+"""
 _READ_ANEW = """
     UPDATE feeds SET state = state - 'validators', leased_by = NULL, leased_until = NULL,
         next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE now() END
@@ -123,7 +153,7 @@ def _run(program: str, programs: Path | None, url: URL, options: Sequence[str]) 
     place = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
     command = [
         str(programs / program if programs else program),
-        f"--dbname={place.render_as_string()}",
+        f"--dbname={place.render_as_string().replace(' ', '%20')}",  # libpq takes no spaces
         "--no-owner",
     ]
     try:

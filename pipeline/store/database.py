@@ -1,14 +1,9 @@
-"""The engine, the one set-based way to write rows, and migrations."""
+"""The engine, and the one set-based way to write rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import as_file, files
 from typing import Any
 
 import msgspec
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -25,12 +20,9 @@ from sqlalchemy import (
     create_engine,
     func,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
-
-MIGRATION_LOCK = 7_305_801  # any number, the same for every process that migrates
 
 
 def connect(url: str, *, pool: int = 5) -> Engine:
@@ -46,7 +38,8 @@ def connect(url: str, *, pool: int = 5) -> Engine:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 4,
-            "options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
+            "options": "-c timezone=UTC -c search_path=public -c lock_timeout=10s"
+            " -c idle_in_transaction_session_timeout=120s",
         },
     )
 
@@ -104,30 +97,3 @@ def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, 
     """Insert rows whose primary key is not there yet."""
     if values:
         tx.execute(insert_rows(model, values).on_conflict_do_nothing())
-
-
-def is_current(engine: Engine) -> bool:
-    """Whether the tables are at the newest revision this version has."""
-    with as_file(files("pipeline.store") / "migrations") as scripts, engine.connect() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(scripts))
-        head = ScriptDirectory.from_config(config).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == head
-
-
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to a migration revision. Safe to start from several processes at once."""
-    with as_file(files("pipeline.store") / "migrations") as scripts, engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = '60s'"))
-        connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
-        connection.commit()
-        config = Config()
-        config.set_main_option("script_location", str(scripts))
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, revision)
-            connection.commit()
-        finally:
-            connection.rollback()
-            connection.execute(select(func.pg_advisory_unlock(MIGRATION_LOCK)))
-            connection.commit()

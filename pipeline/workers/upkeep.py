@@ -18,8 +18,8 @@ from pipeline.classify import Classifier
 from pipeline.classify.changes import Changes
 from pipeline.store import backup, dead_letters, known, outbox, retention, takedown, verdicts
 from pipeline.store.aggregates import AGGREGATES, ASSESSMENT, announce, load
-from pipeline.store.database import migrate
 from pipeline.store.dead_letters import Redriven, Selection
+from pipeline.store.migrating import migrate
 from pipeline.store.verdicts import ALWAYS, Window
 from schemas.topics import Topic
 
@@ -100,8 +100,10 @@ def restore(
         if why := backup.objection(tx, replace=replace):
             raise backup.BackupError(why)
     there = {place: at for topic in topics for place, at in ends(broker, topic.name).items()}
-    backup.load(engine, file, programs)
-    migrate(engine)
+    try:
+        backup.load(engine, file, programs)
+    finally:
+        migrate(engine)  # what was made by an older release, and the views in any case
     with engine.begin() as tx:
         return backup.settle(tx, there)
 

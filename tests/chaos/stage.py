@@ -22,7 +22,8 @@ import yaml
 from pipeline.bus.admin import ensure_topics
 from pipeline.bus.connection import Broker
 from pipeline.stack import Endpoints, Phase, StackError, Status, status
-from pipeline.store.database import connect, migrate
+from pipeline.store.database import connect
+from pipeline.store.migrating import migrate
 from schemas.topics import topics
 from tests.chaos.load import Input
 from tests.chaos.reading import World

@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, inspect, text
 
 from pipeline.store import leases, outbox
-from pipeline.store.database import migrate
+from pipeline.store.migrating import migrate
 from pipeline.store.outbox import HISTORY, NEWS
 from pipeline.workers.relay import Relay, event_id_of
 from pipeline.workers.strategy import LEASE_TTL
@@ -116,13 +114,8 @@ def test_the_relay_recovers_from_rows_of_both_lanes_that_are_out(world: World) -
 def test_the_migration_goes_back_and_forth_over_waiting_rows(world: World) -> None:
     with world.engine.begin() as tx:
         outbox.add(tx, [event("k", 1)], HISTORY)
-    config = Config()
-    with world.engine.connect() as connection:
-        config.set_main_option("script_location", "pipeline/store/migrations")
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-        connection.commit()
-        assert "lane" not in {c["name"] for c in inspect(connection).get_columns("outbox")}
+    migrate(world.engine, "0001")
+    assert "lane" not in {c["name"] for c in inspect(world.engine).get_columns("outbox")}
     migrate(world.engine)
     with world.engine.connect() as tx:
         assert taken(tx) == ["k:1"]

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from pipeline.store import leases, outbox, tales, verdicts
 from pipeline.store.aggregates import ASSESSMENT, ConflictError, load, put
-from pipeline.store.database import is_current, migrate
+from pipeline.store.migrating import is_current
 from pipeline.store.models import Base
 from pipeline.store.outbox import HISTORY, NEWS
 from pipeline.stories import Decision, Keys, Settings, State, decide
@@ -30,16 +30,6 @@ def test_migrations_make_what_the_models_say(world: World) -> None:
     assert is_current(world.engine)
     with world.engine.connect() as tx:
         assert compare_metadata(MigrationContext.configure(tx), Base.metadata) == []
-
-
-def test_migrations_from_several_processes_at_once_and_back(world: World) -> None:
-    with world.engine.begin() as tx:
-        tx.execute(text("DROP SCHEMA public CASCADE"))
-        tx.execute(text("CREATE SCHEMA public"))
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: migrate(world.engine), range(4)))
-    assert is_current(world.engine)
-    assert world.scalar("SELECT count(*) FROM alembic_version") == 1
 
 
 def test_a_lease_has_one_holder_and_a_new_epoch_for_each(world: World) -> None:

@@ -50,7 +50,7 @@ def locked(package: str) -> str:
 
 def test_every_command_is_one_of_ours(model: dict[str, Any]) -> None:
     commands = [s["command"] for s in ours(model).values() if s["command"][0] == "racewire"]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         parse(command[1:])
 
@@ -92,6 +92,18 @@ def test_no_secret_is_in_the_file(model: dict[str, Any]) -> None:
     assert all(set(secret) == {"name", "file"} for secret in model["secrets"].values())
     assert "secrets" in (ROOT / ".gitignore").read_text()
     assert not re.search(r"://[^/\s]*:[^/\s]*@", (ROOT / "docker-compose.yml").read_text())
+
+
+def test_only_what_ends_is_the_owner_of_the_database(model: dict[str, Any]) -> None:
+    holders = {
+        name
+        for name, service in model["services"].items()
+        for secret in service.get("secrets", ())
+        if secret["source"] == "racewire_owner_database_url"
+    }
+    assert holders == {"deploy", "grant"}
+    for name in holders:
+        assert model["services"][name]["restart"] == "on-failure"
 
 
 def test_the_image_is_built_of_files_that_are_there() -> None:

@@ -4,9 +4,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline import settings as configuration
-from pipeline.settings import SettingsError
+from pipeline.bus.connection import Broker
+from pipeline.cli import processes
+from pipeline.settings import Servers, SettingsError
+from pipeline.stack import Endpoints
 from pipeline.workers.polling import limits
 
 
@@ -33,6 +37,19 @@ def test_a_secret_may_be_a_file_and_is_not_shown(monkeypatch: pytest.MonkeyPatch
     assert found.database_url
     assert found.database_url.get_secret_value().endswith("@h/db")
     assert "topsecret" not in repr(found)
+
+
+def test_the_owners_address_is_no_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    servers = Servers(SecretStr("writer"), Broker("h:1"), "http://h/api")
+    assert configuration.owner_url(configuration.load(), servers) == "writer"
+    (tmp_path / "racewire_owner_database_url").write_text("owner")
+    monkeypatch.setenv("RACEWIRE_SECRETS_DIR", str(tmp_path))
+    found = configuration.load()
+    assert configuration.owner_url(found, servers) == "owner"
+    given = processes.environment(found, Endpoints("writer", "h:1", "http://h/api"))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert configuration.owner_url(configuration.load(), servers) == "writer"
 
 
 @pytest.mark.parametrize(
