@@ -44,7 +44,15 @@ def restore(file: Path, replace: bool) -> None:
     engine = connect(servers.database_url.get_secret_value(), pool=2)
     known = topics(settings.topic_prefix).values()
     try:
-        done = upkeep.restore(engine, servers.broker, known, file, programs=_programs(), replace=replace)
+        done = upkeep.restore(
+            engine,
+            servers.broker,
+            known,
+            file,
+            articles=settings.keep_articles,
+            programs=_programs(),
+            replace=replace,
+        )
     except backups.BackupError as error:
         fail(str(error))
     click.echo(f"restored; {done.articles} articles were published and not stored: polls publish them again")

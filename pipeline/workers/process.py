@@ -91,7 +91,9 @@ def _classifier(
     group = f"{settings.topic_prefix}{classifier.NAMES[source]}"
     known = topics(settings.topic_prefix)
     count = settings.batch
-    strategy: Strategy = classifier.strategy(engine, known, group, load_classifier(), source, cautious=count)
+    strategy: Strategy = classifier.strategy(
+        engine, known, group, load_classifier(), source, keep=settings.keep_articles, cautious=count
+    )
     if source == BACKFILL:
         # A batch waits for its time inside the loop: it is to be worth a second, no more.
         strategy, count = Paced(strategy, settings.backfill_rate), min(count, settings.backfill_rate)

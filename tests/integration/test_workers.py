@@ -30,9 +30,9 @@ pytestmark = pytest.mark.integration
 LETTERS = f"{ARTICLES}.dead-letters"
 
 
-def start_classifier(world: World) -> None:
+def start_classifier(world: World, keep: timedelta | None = None) -> None:
     name = group(world, "classifier")
-    strategy = classifier.strategy(world.engine, world.topics, name, StubClassifier())
+    strategy = classifier.strategy(world.engine, world.topics, name, StubClassifier(), keep=keep)
     loop = ConsumerLoop(world.broker, [world.topics[ARTICLES].name], name, strategy, limits=Limits(count=50))
     world.start(loop.run)
 
