@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.bus.connection import Broker
+from schemas.republish import Words
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
     keep_polls_days: float = Field(default=30, gt=0, description="how long records of polls are kept")
     keep_dead_letters_days: float = Field(default=90, gt=0, description="the same of settled dead letters")
     keep_articles_days: float = Field(default=0, ge=0, le=36_500, description="of articles; 0 is for good")
+
+    republish: Words = Field(default="full", description="how much of publishers' words others get")
 
     @field_validator("proxy")
     @classmethod
