@@ -35,10 +35,15 @@ def maintain() -> dict[str, int]:
     """Delete what retention lets go."""
     settings = configuration.load()
     engine = connect(configuration.servers(settings).database_url.get_secret_value())
-    polls = timedelta(days=settings.keep_polls_days)
-    letters = timedelta(days=settings.keep_dead_letters_days)
-    seen = timedelta(days=settings.seen_days)
-    return _report("maintain", upkeep.maintain(engine, polls, letters, seen))
+    removed = upkeep.maintain(
+        engine,
+        topics(settings.topic_prefix)[ASSESSMENTS],
+        polls=timedelta(days=settings.keep_polls_days),
+        letters=timedelta(days=settings.keep_dead_letters_days),
+        seen=timedelta(days=settings.seen_days),
+        articles=settings.keep_articles,
+    )
+    return _report("maintain", removed)
 
 
 @flow(name="redrive")
@@ -59,7 +64,8 @@ def reconcile() -> None:
     engine = connect(servers.database_url.get_secret_value())
     known, since = topics(settings.topic_prefix), datetime.now(UTC) - proof.WINDOW
     letters = timedelta(days=settings.keep_dead_letters_days)
-    found = proof.reconcile(engine, servers.broker, known, settings.topic_prefix, since, letters)
+    articles = settings.keep_articles
+    found = proof.reconcile(engine, servers.broker, known, settings.topic_prefix, since, letters, articles)
     words = balance_in_markdown(found)
     create_markdown_artifact(key="reconcile", markdown=words, description="Is anything lost or too many?")
     if found.found:

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.bus.connection import Broker
+from schemas.republish import Words
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     backfill_rate: int = Field(default=50, ge=1, description="articles of history a second and process")
     keep_polls_days: float = Field(default=30, gt=0, description="how long records of polls are kept")
     keep_dead_letters_days: float = Field(default=90, gt=0, description="the same of settled dead letters")
+    keep_articles_days: float = Field(default=0, ge=0, le=36_500, description="of articles; 0 is for good")
+
+    republish: Words = Field(default="full", description="how much of publishers' words others get")
 
     @field_validator("proxy")
     @classmethod
@@ -83,6 +87,11 @@ class Settings(BaseSettings):
             return None
         place(proxy.get_secret_value())
         return proxy
+
+    @property
+    def keep_articles(self) -> timedelta | None:
+        """How long articles are kept; None is for good."""
+        return timedelta(days=self.keep_articles_days) or None
 
     @property
     def feed_bounds(self) -> tuple[timedelta, timedelta]:

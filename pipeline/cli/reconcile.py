@@ -29,7 +29,8 @@ def reconcile(since: datetime | None, full: bool, as_json: bool) -> None:
     known = topics(settings.topic_prefix)
     begin = None if full else since or datetime.now(UTC) - proof.WINDOW
     letters = timedelta(days=settings.keep_dead_letters_days)
-    found = proof.reconcile(engine, servers.broker, known, settings.topic_prefix, begin, letters)
+    articles = settings.keep_articles
+    found = proof.reconcile(engine, servers.broker, known, settings.topic_prefix, begin, letters, articles)
     if as_json:
         print_json(found)
     else:

@@ -45,7 +45,15 @@ def restore(file: Path, replace: bool) -> None:
     engine = connect(configuration.owner_url(settings, servers), pool=2)
     known = topics(settings.topic_prefix).values()
     try:
-        done = upkeep.restore(engine, servers.broker, known, file, programs=_programs(), replace=replace)
+        done = upkeep.restore(
+            engine,
+            servers.broker,
+            known,
+            file,
+            articles=settings.keep_articles,
+            programs=_programs(),
+            replace=replace,
+        )
     except backups.BackupError as error:
         fail(str(error))
     click.echo(f"restored; {done.articles} articles were published and not stored: polls publish them again")

@@ -89,7 +89,11 @@ def web() -> None:
     settings, servers = settings_and_servers()
     engine = connect(servers.database_url.get_secret_value())
     uvicorn.run(
-        app(engine), host=settings.web_host, port=settings.web_port, log_config=None, access_log=False
+        app(engine, settings.republish),
+        host=settings.web_host,
+        port=settings.web_port,
+        log_config=None,
+        access_log=False,
     )
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, delete, exists, func, select, text, update
@@ -106,14 +107,15 @@ def objection(tx: Connection, *, replace: bool) -> str | None:
     return None
 
 
-def settle(tx: Connection, ends: Mapping[Place, int]) -> Settled:
+def settle(tx: Connection, ends: Mapping[Place, int], articles: timedelta | None = None) -> Settled:
     """Make a restored store fit the Kafka that is there; `ends` are the end offsets of all its topics.
 
     Articles of which a revision or a sighting was published and is not stored are forgotten, and every feed
-    is read anew: what is stored already comes as it is and writes nothing. Offsets beyond a topic's end are
-    those of another topic.
+    is read anew: what is stored already comes as it is and writes nothing. What is not stored because
+    articles are kept for `articles` only is known on. Offsets beyond a topic's end are those of another
+    topic.
     """
-    forgotten = tx.execute(text(_FORGET), {"days": _IN_FLIGHT_DAYS}).rowcount
+    forgotten = tx.execute(text(_FORGET), {"days": _IN_FLIGHT_DAYS, "age": articles}).rowcount
     tx.execute(text(_READ_ANEW))
     tx.execute(update(LeaseRow).values(expires_at=func.now()))
     offsets = 0
@@ -145,6 +147,9 @@ _FORGET = """
            OR EXISTS (SELECT FROM jsonb_array_elements_text(k.known->'carriers') AS carrier
                       WHERE carrier NOT IN
                           (SELECT s.feed_id FROM sightings s WHERE s.article_id = k.article_id)))
+      AND (EXISTS (SELECT FROM articles a WHERE a.article_id = k.article_id)
+           OR greatest((k.known->>'published_at')::timestamptz, (k.known->>'observed_at')::timestamptz)
+              >= now() - CAST(:age AS interval) IS NOT FALSE)
 """
 
 

@@ -16,7 +16,8 @@ from schemas.messages import Assessment
 
 Cursor = tuple[datetime, str]  # date and id of the last verdict of a page
 
-# What is not told anew stays: whole stories, and release lines told of before or after as well.
+# What is not told anew stays: whole stories, articles whose verdicts retention has let go, and release lines
+# told of before or after, or by those, as well.
 _KEPT = {
     "story_members": """
         SELECT * FROM story_members m
@@ -26,12 +27,14 @@ _KEPT = {
     "releases": """
         SELECT * FROM releases WHERE EXISTS (
             SELECT FROM jsonb_array_elements(body->'statements') told
-            WHERE (told->>'published_at')::timestamptz NOT BETWEEN :since AND :until)
+            WHERE (told->>'published_at')::timestamptz NOT BETWEEN :since AND :until
+               OR NOT EXISTS (SELECT FROM assessments a WHERE a.article_id = told->>'article_id'))
     """,
 }
 _AGAIN = """
     CREATE TEMP TABLE again AS SELECT article_id FROM story_members WHERE story_id IN
         (SELECT story_id FROM story_members WHERE published_at BETWEEN :since AND :until)
+    AND EXISTS (SELECT FROM assessments a WHERE a.article_id = story_members.article_id)
 """
 _VERDICTS = """
     SELECT published_at, article_id, body FROM assessments a

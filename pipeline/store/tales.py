@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, select
+from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, exists, select
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import RELEASE, STORY, put
 from pipeline.store.database import among, rows, upsert
-from pipeline.store.models import AssessmentRow, MemberRow, ReleaseRow
+from pipeline.store.models import AssessmentRow, ForgottenRow, MemberRow, ReleaseRow
 from pipeline.stories.values import Decision, Keys, Member, State
 from schemas.messages import Assessment, Release
 from schemas.topics import Topic
@@ -20,12 +20,27 @@ _WINDOW: list[Column[Any]] = [Column("actor", Text()), Column("since", _MOMENT),
 
 
 def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessment]:
-    """Those that are not older than the verdict in the store: a replay must not tell a story backwards."""
-    row = AssessmentRow
+    """Those that are not older than the verdict in the store: a replay must not tell a story backwards.
+
+    They come as they are stored, since their topic may have them with fewer words (`schemas.republish`). What
+    was told of an article that retention has let go stays as it was told.
+    """
+    row, member, mark = AssessmentRow, MemberRow, ForgottenRow
     ids = {a.article_id for a in assessments}
-    found = tx.execute(select(row.article_id, row.version).where(row.article_id.in_(ids)))
-    versions = dict(found.all())
-    return [a for a in assessments if a.version >= versions.get(a.article_id, 0)]
+    found = tx.execute(select(row.article_id, row.version, row.body).where(among(row.article_id, ids)))
+    stored = {article_id: (version, body) for article_id, version, body in found}
+    told = select(member.article_id).where(
+        among(member.article_id, ids - stored.keys()), ~exists().where(mark.article_id == member.article_id)
+    )
+    stays = set(tx.scalars(told)) if ids - stored.keys() else set()
+    newest = []
+    for a in assessments:
+        version, body = stored.get(a.article_id, (0, None))
+        if a.version == version and body is not None:
+            newest.append(msgspec.convert(body, Assessment))
+        elif a.version >= version and a.article_id not in stays:
+            newest.append(a)
+    return newest
 
 
 def load_state(tx: Connection, keys: Sequence[Keys]) -> State:

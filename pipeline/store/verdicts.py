@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy import Connection, RowMapping, delete, func, select, tuple_
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
 from pipeline.store.database import add_missing, among, insert_rows, table_of
-from pipeline.store.models import ArticleRow, AssessmentRow, RevisionRow, SightingRow
-from schemas.codec import YEARS
+from pipeline.store.models import ArticleRow, AssessmentRow, CorrectionRow, RevisionRow, SightingRow
+from schemas.codec import YEARS, tombstone
 from schemas.messages import Article, Assessment, FeedRef, Sighting
 from schemas.topics import Topic
 
@@ -95,6 +95,27 @@ def save_assessments(
         if verdict is not None and verdict.revision == current.revision:
             states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
     return put(tx, ASSESSMENT, topic, states, lane)
+
+
+def remove_articles(
+    tx: Connection, topic: Topic, article_ids: Sequence[str], lane: int = outbox.NEWS
+) -> dict[str, int]:
+    """Delete articles with all that hangs on them; how many rows of what.
+
+    For each verdict a record without a value takes it off `topic`, the one that carries verdicts.
+    """
+    row = AssessmentRow
+    gone = tx.execute(
+        delete(row).where(among(row.article_id, article_ids)).returning(row.article_id, row.version)
+    ).all()
+    now = tx.execute(select(func.clock_timestamp())).scalar_one()
+    outbox.add(tx, [tombstone(topic, i, time=now, version=v) for i, v in sorted(gone)], lane)
+    parts = {t.name: t for t in map(table_of, (SightingRow, RevisionRow, CorrectionRow, ArticleRow))}
+    done = {
+        name: tx.execute(delete(part).where(among(part.c.article_id, article_ids))).rowcount
+        for name, part in parts.items()
+    }
+    return {"verdicts": len(gone)} | done
 
 
 def articles_to_assess(

@@ -38,6 +38,7 @@ from pipeline.store.models import (
     RevisionRow,
     SightingRow,
 )
+from pipeline.store.retention import is_late
 from schemas.messages import Article
 
 _TEMPORARY: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
@@ -100,10 +101,11 @@ def snapshot(engine: Engine) -> Iterator[tuple[Connection, datetime]]:
         tx.rollback()
 
 
-def fates(tx: Connection, page: Sequence[Published]) -> list[str]:
+def fates(tx: Connection, page: Sequence[Published], kept_since: datetime) -> list[str]:
     """What the store has made of each record that was handled.
 
-    `stored` (with a verdict), `dead letters`, `taken down`, `no-verdict` or `not-stored`.
+    `stored` (with a verdict), `dead letters`, `taken down`, `past retention` (articles are kept since
+    `kept_since`), `no-verdict` or `not-stored`.
     """
     d, ids = DeadLetterRow, {r.article_id for r in page}
     gone = set(tx.scalars(select(ForgottenRow.article_id).where(among(ForgottenRow.article_id, ids))))
@@ -117,19 +119,23 @@ def fates(tx: Connection, page: Sequence[Published]) -> list[str]:
         tx, SightingRow, [{"article_id": a.article_id, "feed_id": a.feed.id} for a in articles]
     )
     a, v = ArticleRow, AssessmentRow
-    query = select(a.article_id).join(v, (v.article_id == a.article_id) & (v.revision == a.revision))
-    judged = set(tx.scalars(query.where(among(a.article_id, ids))))
+    query = select(a.article_id, v.article_id.is_not(None)).outerjoin(
+        v, (v.article_id == a.article_id) & (v.revision == a.revision)
+    )
+    judged = dict(tx.execute(query.where(among(a.article_id, ids))).all())
 
     def fate(r: Published) -> str:
         if (r.topic, r.partition, r.offset) in letters:
             return "dead letters"
         if r.article_id in gone:
             return "taken down"
+        if r.article and r.article_id not in judged and is_late(r.article, kept_since):
+            return "past retention"
         if r.article is None or (r.article_id, r.article.feed.id) not in sightings:
             return "not-stored"
         if r.article.kind != "sighting" and (r.article_id, r.article.revision) not in revisions:
             return "not-stored"
-        return "stored" if r.article_id in judged else "no-verdict"
+        return "stored" if judged.get(r.article_id) else "no-verdict"
 
     return [fate(r) for r in page]
 
@@ -163,11 +169,16 @@ def polls(tx: Connection, since: datetime) -> tuple[dict[str, int], list[Finding
     return {name: int(n) for name, n in sums._mapping.items()}, found
 
 
-def memories(tx: Connection, since: datetime) -> tuple[int, list[Finding]]:
-    """How many articles polls remember to have published last since `since`, and those nobody else knows."""
+def memories(tx: Connection, since: datetime, kept_since: datetime) -> tuple[int, int, list[Finding]]:
+    """How many articles polls remember to have published last since `since`, how many of them nobody else
+    knows because they were before `kept_since`, and those nobody else knows.
+    """
     count = tx.execute(text(_MEMORIES), {"since": since}).scalar_one()
-    lost = tx.execute(text(_LOST), {"since": since})
-    return count, [Finding("lost-record", i, f"by {owner}", f"message {n}") for i, owner, n in lost]
+    lost = tx.execute(text(_LOST), {"since": since, "kept_since": kept_since}).all()
+    found = [
+        Finding("lost-record", i, f"by {owner}", f"message {n}") for i, owner, n, past in lost if not past
+    ]
+    return count, len(lost) - len(found), found
 
 
 def strangers(tx: Connection, since: datetime, settled: datetime) -> tuple[list[Finding], list[Finding]]:
@@ -183,16 +194,24 @@ def strangers(tx: Connection, since: datetime, settled: datetime) -> tuple[list[
 
 
 def unannounced(
-    tx: Connection, aggregate: Aggregate[Any], topic: str, since: datetime
+    tx: Connection, now: Connection, aggregate: Aggregate[Any], topic: str, since: datetime
 ) -> tuple[int, int, list[Finding]]:
     """Of states written since `since`: how many there are, how many wait in the outbox, and those of which
     neither is true nor this version or a newer one is the last on `topic`.
+
+    What was deleted after the snapshot may be among them, so these are looked for again `now`.
     """
     sql = {"table": table_of(aggregate.model).name, "key": aggregate.key}
     asked = {"topic": topic, "since": since}
     count, waiting = tx.execute(text(_WRITTEN.format(**sql)), asked).one()
-    missing = tx.execute(text(_UNANNOUNCED.format(**sql)), asked)
-    found = [Finding("not-announced", key, topic, _versions(*versions)) for key, *versions in missing]
+    missing = tx.execute(text(_UNANNOUNCED.format(**sql)), asked).all()
+    column = table_of(aggregate.model).c[aggregate.key]
+    there = set(now.scalars(select(column).where(among(column, [key for key, *_ in missing]))))
+    found = [
+        Finding("not-announced", key, topic, _versions(*versions))
+        for key, *versions in missing
+        if key in there
+    ]
     return count, waiting, found
 
 
@@ -271,7 +290,10 @@ _REMEMBERED = """
 _MEMORIES = f"SELECT count(*) FROM {_REMEMBERED}"  # noqa: S608
 # Carriers are counted: a feed that was renamed is another one in the memory only.
 _LOST = f"""
-    SELECT k.article_id, k.known->>'owner', CAST(k.known->>'published' AS bigint) FROM {_REMEMBERED}
+    SELECT k.article_id, k.known->>'owner', CAST(k.known->>'published' AS bigint),
+        CAST(k.known->>'published_at' AS timestamptz) < :kept_since
+        AND CAST(k.known->>'observed_at' AS timestamptz) < :kept_since
+    FROM {_REMEMBERED}
         AND NOT EXISTS (SELECT FROM carried c WHERE c.article_id = k.article_id
                         AND c.number >= CAST(k.known->>'published' AS bigint))
         AND NOT EXISTS (SELECT FROM forgotten f WHERE f.article_id = k.article_id)

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -28,9 +28,11 @@ from pipeline.web.corrections import correct
 from pipeline.web.evidence import KINDS, Finding, findings, marks
 from pipeline.web.headers import SecurityHeaders
 from pipeline.web.highlight import Piece, excerpt, highlight
+from pipeline.web.reading import Reading
 from pipeline.web.rendering import iso, page
 from pipeline.web.timeline import Step, steps
 from schemas.messages import Release
+from schemas.republish import Words
 
 SHOWN = 50
 WINDOW = 300  # verdicts that the filters by language and actor look at: a week or so of core news
@@ -50,13 +52,13 @@ class _Id(StringConvertor):
 register_url_convertor("id", _Id())
 
 
-def app(engine: Engine) -> Starlette:
-    """The pages over a store, as an ASGI application."""
+def app(engine: Engine, words: Words = "full") -> Starlette:
+    """The pages over a store, as an ASGI application; they show no more than `words` of publishers' words."""
 
-    def reading(view: Callable[[Connection, Request], Response]) -> Callable[[Request], Response]:
+    def reading(view: Callable[[Reading, Request], Response]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             with engine.connect() as tx:
-                return view(tx, request)
+                return view(Reading(tx, words), request)
 
         return endpoint
 
@@ -128,10 +130,10 @@ class Filters:
         return f"/?{urlencode(asked)}" if asked else "/"
 
 
-def newest(tx: Connection, request: Request) -> Response:
+def newest(store: Reading, request: Request) -> Response:
     """The newest verdicts, by day, with the release lines and stories beside them."""
     filters = Filters.of(request)
-    window = queries.newest(tx, WINDOW, _LABELS[filters.label])
+    window = store.newest(WINDOW, _LABELS[filters.label])
     shown = [found for found in window if filters.admit(found)][:SHOWN]
     return page(
         "newest.html",
@@ -140,32 +142,38 @@ def newest(tx: Connection, request: Request) -> Response:
         actors=_choices(filters.actor, (a.id for found in window for a in found.assessment.actors)),
         days=[(day, [item(found) for found in group]) for day, group in groupby(shown, _day)],
         window=WINDOW,
-        overview=queries.overview(tx),
-        releases=_lines(queries.releases(tx, 8)),
-        stories=queries.stories(tx, 10),
+        overview=queries.overview(store.tx),
+        releases=_lines(store.releases(8)),
+        stories=store.stories(10),
     )
 
 
-def article(tx: Connection, request: Request) -> Response:
+def article(store: Reading, request: Request) -> Response:
     """One article, also by the beginning of its id."""
-    found = queries.article(tx, request.path_params["article_id"])
+    found = store.article(request.path_params["article_id"])
     if found is None:
         raise HTTPException(404)
     article_id = found.article.article_id
     if article_id != request.path_params["article_id"]:
         return RedirectResponse(f"/articles/{article_id}", 307)
-    shown = queries.story(tx, found.story_id) if found.story_id else None
-    said = corrections.listed(tx, corrections.MOST, article_id)
-    return page("article.html", item=item(found, highlight), kinds=KINDS, story=shown, corrections=said)
+    shown = store.story(found.story_id) if found.story_id else None
+    return page(
+        "article.html",
+        item=item(found, highlight),
+        kinds=KINDS,
+        story=shown,
+        whole=store.words == "full",
+        corrections=corrections.listed(store.tx, corrections.MOST, article_id),
+    )
 
 
-def story(tx: Connection, request: Request) -> Response:
+def story(store: Reading, request: Request) -> Response:
     """One story: its articles of all languages in order, and the releases it tells of."""
-    found = queries.story(tx, request.path_params["story_id"])
+    found = store.story(request.path_params["story_id"])
     if found is None:
         raise HTTPException(404)
-    judged = queries.judged(tx, [a.article_id for a in found.articles])
-    told = queries.releases(tx, products=found.products) if found.products else []
+    judged = store.judged(a.article_id for a in found.articles)
+    told = store.releases(products=found.products) if found.products else []
     return page(
         "story.html",
         story=found,
@@ -183,7 +191,7 @@ class FeedLine:
     words: str
 
 
-def feeds(tx: Connection, request: Request) -> Response:
+def feeds(store: Reading, request: Request) -> Response:
     """Every feed, how it answers and what it yields."""
     rows = [
         FeedLine(
@@ -191,25 +199,25 @@ def feeds(tx: Connection, request: Request) -> Response:
             standing(view.state, removed=view.removed_at is not None),
             "" if view.removed_at else in_words(view.state, articles=view.judged, core=view.core),
         )
-        for view in queries.feeds(tx)
+        for view in queries.feeds(store.tx)
     ]
     states = Counter(row.standing for row in rows).most_common()
     return page("feeds.html", rows=rows, states=states, days=RECENT.days)
 
 
-def status(tx: Connection, request: Request) -> Response:
+def status(store: Reading, request: Request) -> Response:
     """What waits, what wants a decision, who reads, and whether the last loss proof balanced."""
     return page(
         "status.html",
-        overview=queries.overview(tx),
-        readers=queries.readers(tx),
-        proof=balance.last(tx),
+        overview=queries.overview(store.tx),
+        readers=queries.readers(store.tx),
+        proof=balance.last(store.tx),
     )
 
 
-def health(tx: Connection, request: Request) -> Response:
+def health(store: Reading, request: Request) -> Response:
     """200 where the store can be read. A database that cannot ends in `no_database`, as on every page."""
-    last = queries.newest(tx, 1)
+    last = store.newest(1)
     at = iso(last[0].article.published_at) if last else None
     return JSONResponse({"status": "ok", "newest_core_published_at": at})
 

@@ -4,11 +4,12 @@ It runs in two roles, a consumer group each: on news, and at a pace of its own o
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
 from pipeline.classify import Classifier
-from pipeline.store import outbox, takedown, verdicts
+from pipeline.store import outbox, retention, takedown, verdicts
 from pipeline.workers.strategy import StoreStrategy
 from schemas.messages import Article, Assessment
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
@@ -24,9 +25,13 @@ def strategy(
     classifier: Classifier,
     source: str = ARTICLES,
     *,
+    keep: timedelta | None = None,
     cautious: int = 500,
 ) -> StoreStrategy:
-    """What the consumer loop runs on `source`: `news.articles.v1` or `news.backfill.v1`."""
+    """What the consumer loop runs on `source`: `news.articles.v1` or `news.backfill.v1`.
+
+    What retention has let go after `keep` is not stored again.
+    """
     lane = outbox.HISTORY if source == BACKFILL else outbox.NEWS
 
     def assess(article: Article) -> tuple[Article, Assessment]:
@@ -35,6 +40,7 @@ def strategy(
 
     def write(tx: Connection, done: Sequence[tuple[Article, Assessment]]) -> None:
         gone = takedown.forgotten(tx, [article.article_id for article, _ in done])
+        gone |= retention.let_go(tx, [article for article, _ in done], keep)
         articles = [article for article, _ in done if article.article_id not in gone]
         found = {(a.article_id, a.revision): a for _, a in done}
         verdicts.save_articles(tx, articles)

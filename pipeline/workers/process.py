@@ -20,6 +20,7 @@ from pipeline.assets import classifier as load_classifier
 from pipeline.bus.consumer import ConsumerLoop, Strategy
 from pipeline.bus.gathering import Limits
 from pipeline.settings import Servers, Settings
+from pipeline.store.aggregates import AGGREGATES
 from pipeline.store.database import connect
 from pipeline.store.leases import Lease
 from pipeline.workers import classifier, relay, storyteller
@@ -91,7 +92,9 @@ def _classifier(
     group = f"{settings.topic_prefix}{classifier.NAMES[source]}"
     known = topics(settings.topic_prefix)
     count = settings.batch
-    strategy: Strategy = classifier.strategy(engine, known, group, load_classifier(), source, cautious=count)
+    strategy: Strategy = classifier.strategy(
+        engine, known, group, load_classifier(), source, keep=settings.keep_articles, cautious=count
+    )
     if source == BACKFILL:
         # A batch waits for its time inside the loop: it is to be worth a second, no more.
         strategy, count = Paced(strategy, settings.backfill_rate), min(count, settings.backfill_rate)
@@ -124,12 +127,15 @@ def _storyteller(engine: Engine, settings: Settings, servers: Servers, instance:
 
 
 def _relay(engine: Engine, settings: Settings, servers: Servers, instance: str | None) -> Run:
+    known = topics(settings.topic_prefix)
+    public = [known[name] for name in AGGREGATES]
+
     def run(stop: threading.Event) -> None:
         lead(
             engine,
             f"{settings.topic_prefix}{relay.NAME}",
             stop,
-            lambda lease: relay.Relay(engine, servers.broker, lease).run(stop),
+            lambda lease: relay.Relay(engine, servers.broker, lease, public, settings.republish).run(stop),
         )
 
     return run

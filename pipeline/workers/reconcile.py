@@ -79,16 +79,17 @@ def reconcile(
     prefix: str,
     since: datetime | None,
     letters: timedelta,
+    articles: timedelta | None = None,
     settled: timedelta = SKEW,
 ) -> Balance:
     """Draw the balance of what happened since `since`, or of all that can be checked, and keep it.
 
-    Settled dead letters are kept for `letters`. What was published longer than `settled` ago is remembered.
-    Raises UnavailableError.
+    Settled dead letters are kept for `letters`, articles for `articles` or for good. What was published
+    longer than `settled` ago is remembered. Raises UnavailableError.
     """
     try:
         with witness.snapshot(engine) as (tx, at):
-            found = _Proof(tx, engine, broker, topics, prefix, at, since, letters).draw(settled)
+            found = _Proof(tx, engine, broker, topics, prefix, at, since, letters, articles).draw(settled)
         with engine.begin() as now:
             balance.save(now, found)
     except DBAPIError as error:
@@ -111,10 +112,12 @@ class _Proof:
         at: datetime,
         since: datetime | None,
         letters: timedelta,
+        articles: timedelta | None,
     ) -> None:
         self._tx, self._engine, self._broker, self._topics, self._prefix = tx, engine, broker, topics, prefix
         self._at, self._since = at, since
         self._letters_kept = at - letters
+        self._articles_kept = at - articles if articles else EVER
         self._findings = _Findings()
         self._doubles: Counter[str] = Counter()
 
@@ -126,13 +129,14 @@ class _Proof:
         entries = Line("entries fetched", sums.pop("entries"), sums)
         handled = [self._handled(name) for name in NAMES]
         since = max(self._begin(self._topics[name]) for name in NAMES)
-        remembered, lost = witness.memories(tx, since)
+        remembered, past, lost = witness.memories(tx, since, self._articles_kept)
         strange, unremembered = witness.strangers(tx, since, self._at - settled)
         found.add(*lost, *strange, *unremembered)
         known = Line(
             "articles remembered as published",
             remembered,
-            {"on a topic or stored": remembered - len(lost)},
+            {"on a topic or stored": remembered - past - len(lost)}
+            | ({"past retention": past} if past else {}),
             surplus=len(strange) + len(unremembered),
         )
         states = [self._announced(name) for name in AGGREGATES]
@@ -190,7 +194,7 @@ class _Proof:
             witness.carry(self._tx, page)
             handled = [r for r in page if r.offset < reached.get((r.topic, r.partition), 0)]
             parts["in flight"] += len(page) - len(handled)
-            for r, fate in zip(handled, witness.fates(self._tx, handled), strict=True):
+            for r, fate in zip(handled, witness.fates(self._tx, handled, self._articles_kept), strict=True):
                 if fate not in ADVICE:
                     parts[fate] += 1
                 elif r.at < self._letters_kept:  # it may have been a dead letter
@@ -204,8 +208,10 @@ class _Proof:
         topic, aggregate = self._topics[name], AGGREGATES[name]
         for page in self._pages(topic):
             witness.announce(self._tx, [_state(r, r.key) for r in page if r.key is not None])
-        count, waiting, missing = witness.unannounced(self._tx, aggregate, topic.name, self._begin(topic))
         with self._engine.connect() as now:
+            count, waiting, missing = witness.unannounced(
+                self._tx, now, aggregate, topic.name, self._begin(topic)
+            )
             surplus = witness.unknown(self._tx, now, aggregate, topic.name)
         self._findings.add(*missing, *surplus)
         parts = {"on the topic": count - waiting - len(missing), "waiting in the outbox": waiting}

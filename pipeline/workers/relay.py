@@ -8,13 +8,14 @@ two relays send nothing twice; the guards are those of `tests/unit/workers/test_
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +25,9 @@ from pipeline.bus.reading import read_to_end
 from pipeline.store import leases, outbox, progress
 from pipeline.store.dead_letters import REDRIVE
 from pipeline.workers.strategy import LEASE_TTL, unavailable
-from schemas.codec import header
+from schemas.codec import ContractError, OutRecord, decode, encode, header
+from schemas.republish import Words, republished
+from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +43,21 @@ SETTLE_SECONDS = 1.0  # in which a broker works off what it was sent by the rela
 
 
 class Relay:
-    """What the leader does; built anew for every leadership, so that each begins with a recovery."""
+    """What the leader does; built anew for every leadership, so that each begins with a recovery.
 
-    def __init__(self, engine: Engine, broker: Broker, lease: leases.Lease) -> None:
-        self._engine, self._broker, self._lease = engine, broker, lease
+    On `topics` no more than `words` of publishers' words are sent; those of ours need not be among them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: Broker,
+        lease: leases.Lease,
+        topics: Iterable[Topic] = (),
+        words: Words = "full",
+    ) -> None:
+        self._engine, self._broker, self._lease, self._words = engine, broker, lease, words
+        self._public: Mapping[str, Topic] = {} if words == "full" else {t.name: t for t in topics}
 
     def run(self, stop: threading.Event) -> None:
         """Relay until `stop` is set. Raises UnavailableError or LeaseLostError; then recovery is needed."""
@@ -98,14 +112,26 @@ class Relay:
             rows = outbox.take(tx, BATCH)
         if not rows:
             return 0
+        records = [self._allowed(row.record) for row in rows]
         if monotonic() - began > BEGIN_SECONDS:
             raise leases.LeaseLostError(f"taking {len(rows)} rows took so long that the lease may be gone")
-        places = publish(producer, [row.record for row in rows])
+        places = publish(producer, records)
         with self._engine.begin() as tx:
             leases.hold(tx, self._lease, LEASE_TTL)
             outbox.remove(tx, [row.seq for row in rows])
             progress.save_checkpoints(tx, {(p.topic, p.partition): p.offset + 1 for p in places})
         return len(rows)
+
+    def _allowed(self, record: OutRecord) -> OutRecord:
+        """The record with as much of publishers' words as others may have; its id is that of the whole."""
+        topic = self._public.get(record.topic)
+        if topic is None or record.value is None:
+            return record
+        try:
+            message = decode(topic, record.headers, record.value)
+        except ContractError:  # a dead letter's bytes, redriven: they are out already
+            return record
+        return replace(record, value=encode(republished(message, self._words)))
 
 
 def event_id_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:

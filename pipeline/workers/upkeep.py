@@ -5,12 +5,13 @@ can be stopped and started at any time.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import sleep
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from pipeline.bus.connection import Broker
 from pipeline.bus.reading import ends
@@ -50,14 +51,26 @@ def reassess(
         after = page[-1].article_id
 
 
-def maintain(engine: Engine, polls: timedelta, letters: timedelta, seen: timedelta) -> dict[str, int]:
-    """Delete records of polls, settled dead letters and memories of articles that are past their time."""
-    jobs = {
+def maintain(
+    engine: Engine,
+    topic: Topic,
+    *,
+    polls: timedelta,
+    letters: timedelta,
+    seen: timedelta,
+    articles: timedelta | None = None,
+) -> dict[str, int]:
+    """Delete records of polls, settled dead letters, memories of articles and, if they are not kept for good,
+    articles that are past their time; how many. `topic` is the one of verdicts.
+    """
+    jobs: dict[str, tuple[Callable[[Connection, timedelta, int], int], timedelta]] = {
         "polls": (retention.old_polls, polls),
         "dead_letters": (retention.settled_letters, letters),
         "known_articles": (known.forget, seen),
     }
-    removed = dict.fromkeys(jobs, 0)
+    if articles is not None:
+        jobs["articles"] = (partial(retention.old_articles, topic=topic), articles)
+    removed = dict.fromkeys([*jobs, "articles"], 0)
     for name, (delete, age) in jobs.items():
         count = PAGE
         while count == PAGE:
@@ -91,10 +104,14 @@ def restore(
     topics: Iterable[Topic],
     file: Path,
     *,
+    articles: timedelta | None = None,
     programs: Path | None = None,
     replace: bool = False,
 ) -> backup.Settled:
-    """Load a backup and make it fit the Kafka that is there. Raises BackupError, UnavailableError."""
+    """Load a backup and make it fit the Kafka that is there. Raises BackupError, UnavailableError.
+
+    Articles are kept for `articles`, or for good.
+    """
     migrate(engine)
     with engine.connect() as tx:
         if why := backup.objection(tx, replace=replace):
@@ -105,7 +122,7 @@ def restore(
     finally:
         migrate(engine)  # what was made by an older release, and the views in any case
     with engine.begin() as tx:
-        return backup.settle(tx, there)
+        return backup.settle(tx, there, articles)
 
 
 def forget(engine: Engine, topic: Topic, article_ids: Sequence[str], feed_id: str = "") -> Counter[str]:

@@ -13,6 +13,7 @@ import pytest
 from flows.deploy import POOL, schedules
 from pipeline.classify import lexicon
 from pipeline.settings import Settings
+from pipeline.store.models import Base
 from schemas.topics import topics
 from tests.commands import parse, variables
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, inline, lines, prose, rows
@@ -144,6 +145,22 @@ def test_the_tables_of_topics_are_true(page: str) -> None:
             assert topic.key in said.replace("article id", "article_id").replace(" id", "_id")
         days = int(topic.config.get("retention.ms", 0)) // 86_400_000
         assert f"{days} days" in said if days else "compact" in said
+
+
+def test_the_table_of_what_grows_is_complete_and_its_ages_are_true() -> None:
+    table = {
+        name: (how_long, where)
+        for names, how_long, where in rows(OPERATIONS, "What is kept how long")
+        for name in names.split("`, `")
+    }
+    assert set(table) == {*Base.metadata.tables, *topics()}
+    for name, topic in topics().items():
+        days = int(topic.config.get("retention.ms", 0)) // 86_400_000
+        assert table[name][0].startswith(f"{days} days" if days else "the newest state"), name
+    for how_long, where in table.values():
+        if where.startswith("RACEWIRE_"):
+            days = Settings.model_fields[where.removeprefix("RACEWIRE_").lower()].get_default()
+            assert (f"{days:g} days" if days else "for good") in how_long, where
 
 
 def test_the_tables_of_labels_are_complete() -> None:

@@ -13,7 +13,7 @@ from pipeline.feeds.values import Feed, FeedState
 from pipeline.store import feeds as memory
 from pipeline.store.known import forget, load_known
 from pipeline.workers.upkeep import maintain
-from schemas.topics import ARTICLES, BACKFILL
+from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL
 from tests.conftest import World
 from tests.feedserver import FeedServer
 from tests.integration.test_poll import feed, poll_all, poller, start_classifier
@@ -136,5 +136,7 @@ def test_the_memory_of_undated_articles_has_no_end(world: World) -> None:
         line.poll(a_feed(), state, None)
         line.wait(5000)
     day = timedelta(days=1)
-    assert maintain(world.engine, day, day, HORIZON.seen)["known_articles"] == 0
+    topic = world.topics[ASSESSMENTS]
+    removed = maintain(world.engine, topic, polls=day, letters=day, seen=HORIZON.seen)
+    assert removed["known_articles"] == 0
     assert world.scalar("SELECT count(*) FROM known_articles") == 1

@@ -32,7 +32,7 @@ def whole(world: World) -> tuple[Any, ...]:
 
 def draw(world: World) -> Balance:
     """A proof in which nothing has still to be remembered."""
-    return reconcile(*whole(world), timedelta(0))
+    return reconcile(*whole(world), settled=timedelta(0))
 
 
 def carry(server: FeedServer, path: str, *numbers: int, text: str = "A large language model.") -> None:

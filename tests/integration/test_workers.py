@@ -14,6 +14,7 @@ from sqlalchemy import text
 from pipeline.bus.consumer import ConsumerLoop
 from pipeline.bus.gathering import Limits
 from pipeline.store import dead_letters, leases, outbox
+from pipeline.store.aggregates import AGGREGATES
 from pipeline.store.dead_letters import Redriven, Selection
 from pipeline.workers import classifier, relay, storyteller
 from pipeline.workers.leading import lead
@@ -21,6 +22,7 @@ from pipeline.workers.relay import Relay, event_id_of
 from schemas import codec
 from schemas.codec import OutRecord
 from schemas.messages import Assessment, DeadLetter
+from schemas.republish import Words
 from schemas.topics import ARTICLES, ASSESSMENTS, RELEASES, STORIES
 from tests.conftest import World
 from tests.samples import StubClassifier, article, out
@@ -30,9 +32,9 @@ pytestmark = pytest.mark.integration
 LETTERS = f"{ARTICLES}.dead-letters"
 
 
-def start_classifier(world: World) -> None:
+def start_classifier(world: World, keep: timedelta | None = None) -> None:
     name = group(world, "classifier")
-    strategy = classifier.strategy(world.engine, world.topics, name, StubClassifier())
+    strategy = classifier.strategy(world.engine, world.topics, name, StubClassifier(), keep=keep)
     loop = ConsumerLoop(world.broker, [world.topics[ARTICLES].name], name, strategy, limits=Limits(count=50))
     world.start(loop.run)
 
@@ -41,10 +43,14 @@ def group(world: World, name: str) -> str:
     return world.settings.topic_prefix + name
 
 
-def start_relay(world: World) -> None:
+def start_relay(world: World, words: Words = "full") -> None:
+    public = [world.topics[name] for name in AGGREGATES]
     world.start(
         lambda stop: lead(
-            world.engine, "relay", stop, lambda lease: Relay(world.engine, world.broker, lease).run(stop)
+            world.engine,
+            "relay",
+            stop,
+            lambda lease: Relay(world.engine, world.broker, lease, public, words).run(stop),
         )
     )
 
