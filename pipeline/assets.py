@@ -4,12 +4,19 @@ from functools import cache
 from importlib.resources import files
 
 from pipeline.classify import Classifier
+from pipeline.classify.weighing import Scales
 
 
 @cache
 def classifier() -> Classifier:
     """The classifier as shipped, built once a process. Raises LexiconError when a lexicon file is broken."""
     return Classifier.build(folder("actors"), folder("signals"), folder("tables"))
+
+
+@cache
+def scales() -> Scales:
+    """What weighs the evidence of `classifier`'s verdicts."""
+    return Scales(folder("signals"), folder("tables"))
 
 
 def folder(name: str) -> dict[str, bytes]:

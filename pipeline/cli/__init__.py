@@ -23,6 +23,7 @@ COMMANDS = {
     "articles": "look",
     "stories": "look",
     "show": "look",
+    "why": "why",
     "topics": "look",
     "dead-letters": "letters",
     "assess": "offline",

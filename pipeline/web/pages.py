@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pipeline.assets import classifier, scales
 from pipeline.feeds.health import in_words, standing
 from pipeline.feeds.values import RECENT
 from pipeline.store import balance, queries
@@ -29,10 +30,12 @@ from pipeline.web.headers import SecurityHeaders
 from pipeline.web.highlight import Piece, excerpt, highlight
 from pipeline.web.rendering import iso, page
 from pipeline.web.timeline import Step, steps
+from pipeline.why import answer, asked, look
 from schemas.messages import Release
 
 SHOWN = 50
 WINDOW = 300  # verdicts that the filters by language and actor look at: a week or so of core news
+LONGEST = 4096  # characters of what is asked for
 CHOICES = 12  # links of one filter: what fits on two lines
 
 _LABELS = {"core": "core", "all": None}
@@ -66,6 +69,7 @@ def app(engine: Engine) -> Starlette:
             Route("/stories/{story_id:id}", reading(story)),
             Route("/feeds", reading(feeds)),
             Route("/status", reading(status)),
+            Route("/why", reading(why)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -202,6 +206,18 @@ def status(tx: Connection, request: Request) -> Response:
         readers=queries.readers(tx),
         proof=balance.last(tx),
     )
+
+
+def why(tx: Connection, request: Request) -> Response:
+    """What became of the address or id that is asked for, step by step."""
+    words = request.query_params.get("url", "").strip()[:LONGEST]
+    if not words:
+        return page("why.html", asked="", answer=None, judged=False)
+    question = asked(words)
+    trace = look(tx, question)
+    weighings = scales().weigh(classifier(), trace.article) if trace.article else ()
+    found = answer(question, trace, weighings, classifier().version, datetime.now(UTC))
+    return page("why.html", asked=words, answer=found, judged=trace.verdict is not None)
 
 
 def health(tx: Connection, request: Request) -> Response:
