@@ -36,6 +36,7 @@ COMMANDS = {
     "retell": "replay",
     "train": "learning",
     "eval": "learning",
+    "lexicon": "lexicon",
     "bench": "bench",
 }
 
