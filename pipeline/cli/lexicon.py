@@ -1,4 +1,4 @@
-"""`lexicon check`: what is wrong with the lexicon, what it finds too often or never, what it changes."""
+"""`lexicon`: what is wrong with it, what it finds too often or never, what it changes, and who is missing."""
 
 import gzip
 import sys
@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
-from pipeline.assets import folder
+from pipeline.assets import classifier, folder
 from pipeline.classify import Classifier, LexiconError
 from pipeline.classify.changes import Changes
 from pipeline.classify.lexicon import actor_file, signal_file
 from pipeline.classify.lint import Fault, lint
+from pipeline.classify.naming import Vocabulary
 from pipeline.classify.ndjson import LineError, article
+from pipeline.classify.suggest import Proposal, propose, skeleton
 from pipeline.classify.usage import Finder, Usage, Use
 from pipeline.cli.common import as_json, fail, print_json, print_table, printable
 from pipeline.cli.differences import changes_json, print_changes
@@ -21,6 +23,11 @@ from schemas.messages import Article
 
 _KINDS = ("actors", "signals", "tables")
 _SHOWN = 8  # of what a file looks for in vain
+PLACES = {
+    "moves": "before a verb of moving",
+    "kind": "beside a word such as startup",
+    "beside": "beside a known actor",
+}
 
 Files = Mapping[str, Mapping[str, bytes]]
 
@@ -81,6 +88,51 @@ def check(root: Path | None, against: Path | None, share: float, base: Path | No
     sys.exit(1 if wrong else 0)
 
 
+@lexicon.command()
+@click.option(
+    "--articles",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="articles, a JSON object a line, .gz or not",
+)
+@click.option("-n", "--limit", default=60, show_default=True)
+@as_json
+def suggest(path: Path, limit: int, as_json: bool) -> None:
+    """Propose organisations that act in core articles and that the lexicon does not know.
+
+    Out come files to be filled in by whoever has read of them, those of most sources first. Some are people,
+    products, customers or no names at all, and nothing is written into the lexicon.
+    """
+    vocabulary, core, subject = Vocabulary(), [], classifier()
+    for one in articles(path):
+        vocabulary.read(one)
+        if subject.assess(one).relevance.label == "core":
+            core.append(one)
+    found = propose(_finder(_files(None)), vocabulary, core)[:limit]
+    if as_json:
+        print_json([{"proposal": one, "skeleton": skeleton(one)} for one in found])
+        return
+    click.echo(f"{len(core)} core articles, {len(found)} names to be read about", err=True)
+    for proposal in found:
+        click.echo("\n".join([*map(printable, _reasons(proposal)), skeleton(proposal)]))
+
+
+def _reasons(one: Proposal) -> Iterator[str]:
+    """Why a name is proposed, as comments above its file."""
+    places = ", ".join(f"{count} {PLACES[place]}" for place, count in one.places.items())
+    yield f"--- # {one.sources} sources, {one.articles} articles ({' '.join(one.languages)}): {places}"
+    yield from (f"# {title}" for title in one.examples)
+
+
+def _finder(files: Files) -> Finder:
+    return Finder(
+        {name: actor_file(name, data) for name, data in files["actors"].items()},
+        {name: signal_file(name, data) for name, data in files["signals"].items()},
+        files["tables"],
+    )
+
+
 def _files(root: Path | None) -> Files:
     """YAML files by kind and name: those of a folder, or those that ship."""
     if root is None:
@@ -93,12 +145,7 @@ def _built(files: Files) -> Classifier:
 
 
 def _read(files: Files, against: Path, base: Path | None) -> tuple[Usage, Changes | None]:
-    finder = Finder(
-        {name: actor_file(name, data) for name, data in files["actors"].items()},
-        {name: signal_file(name, data) for name, data in files["signals"].items()},
-        files["tables"],
-    )
-    usage, changes, before, after = Usage(finder), None, None, None
+    usage, changes, before, after = Usage(_finder(files)), None, None, None
     if base:
         try:
             before = _built(_files(base))
@@ -114,6 +161,8 @@ def _read(files: Files, against: Path, base: Path | None) -> tuple[Usage, Change
 
 def articles(path: Path) -> Iterator[Article]:
     """The articles of a file, a line each. Ends the command where a line is none."""
+    if not path.exists():
+        fail(f"no file {path}")
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():

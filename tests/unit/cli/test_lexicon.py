@@ -68,6 +68,20 @@ def test_what_cannot_be_read_is_named(articles: Path, tmp_path: Path, copy: Path
     assert f"{broken}, line 2: not an article" in run("check", "--against", broken).output
     (copy / "actors" / "openai.yaml").write_text("{")
     assert "is broken: lexicon file openai.yaml" in run("check", "--against", articles, "--base", copy).output
+    assert "no file nowhere" in run("suggest", "--articles", "nowhere").output
     skipped = run("check", "--lexicon", copy, "--against", articles)
     assert skipped.exit_code == 1
     assert "mend the errors first" in skipped.output
+
+
+def test_unknown_organisations_are_proposed_and_nothing_is_written(articles: Path) -> None:
+    here = Path(pipeline.classify.__file__).parent / "lexicon" / "actors"
+    before = sorted(here.iterdir())
+    done = run("suggest", "--articles", articles)
+    assert done.exit_code == 0, done.output
+    assert "--- # 1 sources, 1 articles (und): 1 before a verb of moving\n# Zorblax raises" in done.output
+    assert "\x1b" not in done.output
+    assert "country: FILL-IN" in done.output
+    told = json.loads(run("suggest", "--articles", articles, "--json").stdout)
+    assert [one["proposal"]["name"] for one in told] == ["Zorblax"]
+    assert sorted(here.iterdir()) == before
