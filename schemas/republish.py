@@ -74,5 +74,6 @@ def _verdict(verdict: Assessment, words: Words) -> Assessment:
         products=[replace(p, spans=kept(p.spans)) for p in verdict.products],
         events=[replace(e, spans=kept(e.spans)) for e in verdict.events],
         status_spans=kept(verdict.status_spans),
+        amounts=[replace(a, spans=kept(a.spans)) for a in verdict.amounts],
         expected=expected and replace(expected, spans=kept(expected.spans)),
     )

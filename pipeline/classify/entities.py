@@ -97,7 +97,8 @@ def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], o
 
     `signals` are the ids of the signals the article has, `own` the actor on whose site it stands, if any.
     """
-    readings = _longest(hits)
+    groups = longest(hits)
+    readings = [readings[0] for readings in groups]
     ai = "ai" in signals or bool(own) or any(m.native and not entry.name.needs for m, entry in readings)
     titled = {mention.actor for mention, _ in readings if mention.field.field == "title"}
     sure = {own} | {
@@ -120,11 +121,15 @@ def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], o
             return True
         return any(need in signals or (need == "ai" and ai) for need in needs)
 
-    return [mention for mention, entry in readings if holds(mention, entry)]
+    # Two makers' `R1` are told apart by who else is named: the first reading whose guards hold.
+    held = (next((m for m, entry in group if holds(m, entry)), None) for group in groups)
+    return [mention for mention in held if mention is not None]
 
 
-def _longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[tuple[Mention, Entry]]:
-    """Readings of which none lies inside another one, in reading order (title first)."""
+def longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[list[tuple[Mention, Entry]]]:
+    """The words of which no reading lies inside another one, in reading order (title first), each with its
+    readings, the likeliest first: a second one only where both are guarded.
+    """
     readings = [reading for field, hit in hits if (reading := _read(field, hit))]
     # On the same words a name goes before what only looks like one (of another actor), a reading without
     # guards before a guarded one, a product before its owner: the order of files never decides.
@@ -140,12 +145,19 @@ def _longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[tuple[Mention, E
             reading[0].product,
         )
     )
-    kept: list[tuple[Mention, Entry]] = []
+    kept: list[list[tuple[Mention, Entry]]] = []
     for mention, entry in readings:
+        last, guard = kept[-1][0] if kept else (None, None)
         # Of two that overlap without one holding the other, the first in the text stays.
-        if not kept or kept[-1][0].field is not mention.field or mention.start >= kept[-1][0].end:
-            kept.append((mention, entry))
+        if last is None or last.field is not mention.field or mention.start >= last.end:
+            kept.append([(mention, entry)])
+        elif guard and guard.name.needs and mention.actor and _range(mention) == _range(last):
+            kept[-1].append((mention, entry))
     return kept
+
+
+def _range(mention: Mention) -> tuple[int, int]:
+    return mention.start, mention.end
 
 
 def _read(field: Folded, hit: Hit[Entry]) -> tuple[Mention, Entry] | None:

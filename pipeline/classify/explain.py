@@ -15,6 +15,18 @@ from .lexicon import EVENTS, STATUSES
 from .scoring import probability
 from .signals import Feature
 
+_SHAPES = {
+    "bias": "to begin with",
+    "actor": "an actor is named",
+    "native": "a name that is AI's own",
+    "product": "a product is named",
+    "version": "a version is named",
+    "first": "an actor comes first",
+    "actors-2": "two actors",
+    "actors-3": "three actors",
+    "own-site": "on the actor's own site",
+    "no-text": "a title alone",
+}
 _SHOWN = 0.05  # in log-odds: what weighs less is counted among the rest
 
 
@@ -24,6 +36,11 @@ class Reason(Struct, frozen=True):
     name: str
     weight: float
     words: list[str]
+
+    @property
+    def said(self) -> str:
+        """Its name, or what a shape is in words."""
+        return _SHAPES.get(self.name, self.name)
 
 
 class Explanation(Struct, frozen=True):

@@ -83,6 +83,7 @@ class Actor(Struct, frozen=True, forbid_unknown_fields=True, rename={"not_": "no
     """An organisation: how it, its people and its products are named, and what is written alike (`not`).
 
     `native`: whoever names it speaks of AI. `aside` holds for all its names. `sites`: where it speaks.
+    `examples`: titles in which it must be found, looked at by `racewire lexicon check`.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")]
@@ -95,6 +96,7 @@ class Actor(Struct, frozen=True, forbid_unknown_fields=True, rename={"not_": "no
     people: list[str | Name] = []
     products: list[str | Product] = []
     sites: list[str] = []
+    examples: list[str] = []
     not_: list[str] = []
 
 

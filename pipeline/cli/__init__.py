@@ -23,6 +23,7 @@ COMMANDS = {
     "articles": "look",
     "stories": "look",
     "show": "look",
+    "why": "why",
     "topics": "look",
     "dead-letters": "letters",
     "assess": "offline",
@@ -37,6 +38,7 @@ COMMANDS = {
     "feedback": "feedback",
     "train": "learning",
     "eval": "learning",
+    "lexicon": "lexicon",
     "bench": "bench",
 }
 

@@ -95,7 +95,10 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """Rows as a table; `empty` is what to do when there are none. Cells are text, never markup."""
+    """Rows as a table; `empty` is what to do when there are none.
+
+    Cells are text, never markup, nor what moves a cursor.
+    """
     if not rows:
         click.echo(empty)
         return
@@ -103,9 +106,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else _lines(str(cell)) for cell in row))
     # Wide in a pipe, so that nothing is folded that another program reads.
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _lines(words: str) -> Text:
+    return Text("\n".join(map(printable, words.split("\n"))))
 
 
 def printable(words: str) -> str:

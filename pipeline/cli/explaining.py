@@ -9,18 +9,6 @@ from pipeline.classify.wording import in_words
 from schemas.messages import Assessment, Span
 
 _MOST = 6  # reasons shown for a label, and as many against it
-_SHAPES = {
-    "bias": "to begin with",
-    "actor": "an actor is named",
-    "native": "a name that is AI's own",
-    "product": "a product is named",
-    "version": "a version is named",
-    "first": "an actor comes first",
-    "actors-2": "two actors",
-    "actors-3": "three actors",
-    "own-site": "on the actor's own site",
-    "no-text": "a title alone",
-}
 
 
 def verdict_lines(a: Assessment) -> Iterator[Text]:
@@ -57,8 +45,7 @@ def reason_lines(verdict: Assessment, explained: Iterable[Explanation]) -> Itera
 
 
 def _reason(reason: Reason) -> Text:
-    name = _SHAPES.get(reason.name, reason.name)
-    return Text.assemble(f"{'':10}{reason.weight:+6.2f}  {name:26} ", _quoted(reason.words))
+    return Text.assemble(f"{'':10}{reason.weight:+6.2f}  {reason.said:26} ", _quoted(reason.words))
 
 
 def _proof(spans: Sequence[Span]) -> Text:

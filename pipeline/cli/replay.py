@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import click
 
 from pipeline.assets import classifier
-from pipeline.classify.changes import Changes
 from pipeline.cli.common import (
     Moment,
     as_json,
@@ -17,6 +15,7 @@ from pipeline.cli.common import (
     print_table,
     settings_and_servers,
 )
+from pipeline.cli.differences import changes_json, print_changes
 from pipeline.store import verdicts
 from pipeline.store.database import connect
 from pipeline.store.leases import LeaseLostError
@@ -52,16 +51,14 @@ def reassess(compare: bool, since: datetime | None, until: datetime | None, as_j
     subject = classifier()
     done = upkeep.reassess(engine, topic, subject, verdicts.window(since, until), compare=compare)
     if as_json:
-        print_json(_changes(done))
+        print_json(changes_json(done))
         return
     click.echo(
         f"{done.articles} articles {'would be' if compare else 'were'} assessed by {subject.version}, "
         f"{done.first} of them for the first time; {done.changed} have other labels: "
         f"{done.core} become core, {done.core_no_more} are core no more"
     )
-    print_table(("label", "added", "removed"), [(f"{k} {v}", a, r) for k, v, a, r in done.labels()], "")
-    rows = [(x.title, "\n".join(x.before), "\n".join(x.after)) for x in done.examples]
-    print_table(("article", "before", "after"), rows, "")
+    print_changes(done)
 
 
 @click.command()
@@ -94,16 +91,3 @@ def retell(compare: bool, since: datetime | None, until: datetime | None, as_jso
     print_table(("", *kinds), [(what, *(found[k] for k in kinds)) for what, found in counts], "")
     rows = [(x.what, x.id, x.before, x.after) for x in done.examples]
     print_table(("", "id", "before", "after"), rows, "")
-
-
-def _changes(done: Changes) -> dict[str, Any]:
-    columns = ("label", "value", "added", "removed")
-    return {
-        "articles": done.articles,
-        "first": done.first,
-        "changed": done.changed,
-        "core": done.core,
-        "core_no_more": done.core_no_more,
-        "labels": [dict(zip(columns, row, strict=True)) for row in done.labels()],
-        "examples": done.examples,
-    }

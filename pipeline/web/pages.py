@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pipeline.assets import classifier
+from pipeline.classify.explain import explain
 from pipeline.feeds.health import in_words, standing
 from pipeline.feeds.values import RECENT
 from pipeline.store import balance, corrections, queries
@@ -31,11 +33,13 @@ from pipeline.web.highlight import Piece, excerpt, highlight
 from pipeline.web.reading import Reading
 from pipeline.web.rendering import iso, page
 from pipeline.web.timeline import Step, steps
+from pipeline.why import answer, asked, look
 from schemas.messages import Release
 from schemas.republish import Words
 
 SHOWN = 50
 WINDOW = 300  # verdicts that the filters by language and actor look at: a week or so of core news
+LONGEST = 4096  # characters of what is asked for
 CHOICES = 12  # links of one filter: what fits on two lines
 
 _LABELS = {"core": "core", "all": None}
@@ -70,6 +74,7 @@ def app(engine: Engine, words: Words = "full") -> Starlette:
             Route("/stories/{story_id:id}", reading(story)),
             Route("/feeds", reading(feeds)),
             Route("/status", reading(status)),
+            Route("/why", reading(why)),
             Route("/healthz", reading(health)),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
@@ -213,6 +218,20 @@ def status(store: Reading, request: Request) -> Response:
         readers=queries.readers(store.tx),
         proof=balance.last(store.tx),
     )
+
+
+def why(store: Reading, request: Request) -> Response:
+    """What became of the address or id that is asked for, step by step."""
+    if store.words != "full":  # titles, reasons and refusals are full of words of others
+        raise HTTPException(403, "The command `racewire why` tells it: few words are republished here")
+    words = request.query_params.get("url", "").strip()[:LONGEST]
+    if not words:
+        return page("why.html", asked="", answer=None, judged=False)
+    question = asked(words)
+    trace = look(store.tx, question)
+    explained = explain(classifier(), trace.article)[1] if trace.article else []
+    found = answer(question, trace, explained, classifier().version, datetime.now(UTC))
+    return page("why.html", asked=words, answer=found, judged=trace.verdict is not None)
 
 
 def health(store: Reading, request: Request) -> Response:

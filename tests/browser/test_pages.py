@@ -98,7 +98,7 @@ def test_from_a_verdict_to_its_evidence_and_its_story(browser: Any, address: str
     assert languages == ["zh", "en", "de"]
 
     page.set_viewport_size({"width": 360, "height": 740})
-    for path in ("/", f"/articles/{HOSTILE}", f"/stories/{story.story_id}", "/status"):
+    for path in ("/", f"/articles/{HOSTILE}", f"/stories/{story.story_id}", "/status", f"/why?url={HOSTILE}"):
         page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, f"{path} is too wide for a phone"
     assert complaints == []

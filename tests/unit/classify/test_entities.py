@@ -119,3 +119,10 @@ def test_an_actor_speaks_on_its_own_site(assess: Assess) -> None:
 def test_roles(assess: Assess, title: str, roles: dict[str, str]) -> None:
     found = {each.id: each.role for each in assess(title).actors}
     assert {actor: found.get(actor) for actor in roles} == roles
+
+
+@pytest.mark.parametrize(("maker", "product"), [("DeepSeek", "DeepSeek-R1"), ("Unitree", "R1")])
+def test_two_makers_of_one_name_are_told_apart_by_who_is_named(
+    assess: Assess, maker: str, product: str
+) -> None:
+    assert [p.name for p in assess(f"{maker} presents the R1, built for AI").products] == [product]

@@ -1,29 +1,16 @@
 """The lexicon's data: complete, valid, unambiguous, and every alias finds itself."""
 
 import re
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from pipeline.assets import folder
 from pipeline.classify import Classifier, LexiconError
-from pipeline.classify.lexicon import EVENTS, STATUSES, Actor, Name, Product, actor_file, signal_file
+from pipeline.classify.lexicon import EVENTS, STATUSES, Actor, Name, actor_file
 from tests.unit.classify.conftest import make_article
 
 ACTORS = [actor_file(name, data) for name, data in sorted(folder("actors").items())]
-SIGNALS = [signal_file(name, data) for name, data in sorted(folder("signals").items())]
-IDS = {signal.id for file in SIGNALS for signal in file.signals}
-
-
-def aliases(actor: Actor) -> list[Name]:
-    """Every way an actor is named, by itself, its people and its products."""
-    found = [raw if isinstance(raw, Name) else Name(raw) for raw in (*actor.names, *actor.people)]
-    for given in actor.products:
-        product = given if isinstance(given, Product) else Product(given)
-        for raw in (product.name, *product.aliases):
-            found.append(raw if isinstance(raw, Name) else Name(raw, case=product.case, needs=product.needs))
-    return found
 
 
 def test_every_listed_actor_has_a_file(shared: Path) -> None:
@@ -36,28 +23,6 @@ def test_labels_are_those_of_the_guide(shared: Path) -> None:
     assert set(EVENTS) == set(re.findall(r"^\| `([a-z]+)` \|", guide, re.MULTILINE))
     statuses = guide.split("## status")[1].split("## when")[0]
     assert set(STATUSES) == set(re.findall(r"`([a-z]+)`", statuses)) - {"core"}
-
-
-def test_no_alias_is_claimed_twice_without_a_guard() -> None:
-    claims = defaultdict(set)
-    for actor in ACTORS:
-        for name in aliases(actor):
-            if not name.needs and not name.unless:
-                claims[name.text.casefold()].add(actor.id)
-    assert not {alias: ids for alias, ids in claims.items() if len(ids) > 1}
-
-
-def test_guards_name_what_exists() -> None:
-    known = {actor.id for actor in ACTORS}
-    for actor in ACTORS:
-        for name in aliases(actor):
-            assert set(name.needs) <= IDS | {"self"}, f"{actor.id}: {name}"
-            assert set(name.unless) <= known, f"{actor.id}: {name}"
-
-
-def test_signal_ids_are_used_once() -> None:
-    ids = [signal.id for file in SIGNALS for signal in file.signals]
-    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("actor", ACTORS, ids=lambda actor: actor.id)
