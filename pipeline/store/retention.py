@@ -10,7 +10,7 @@ from pipeline.store.models import DeadLetterRow, PollRow
 
 def old_polls(tx: Connection, age: timedelta, limit: int) -> int:
     """Delete records of polls older than `age`; how many there were, at most `limit`."""
-    old = select(PollRow.id).where(PollRow.at < func.now() - age).order_by(PollRow.id).limit(limit)
+    old = select(PollRow.id).where(PollRow.at < func.now() - age).order_by(PollRow.at).limit(limit)
     return tx.execute(delete(PollRow).where(PollRow.id.in_(old))).rowcount
 
 
