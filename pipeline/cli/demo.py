@@ -96,11 +96,8 @@ def _run(newsroom: Newsroom, sagas: list[Saga], settings: Settings, found: Endpo
 
     def observe() -> Summary:
         with engine.connect() as tx:
-            figures = queries.overview(tx)
             observed = Observed(
-                articles=figures.polled["articles"],
-                revisions=figures.polled["revisions"],
-                sightings=figures.polled["sightings"],
+                **queries.polled(tx),
                 assessments=[one.assessment for one in queries.newest(tx, 1000, None)],
                 stories=queries.stories(tx, 1000),
                 releases=queries.releases(tx, 1000),

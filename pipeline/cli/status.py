@@ -65,10 +65,10 @@ def status(as_json: bool) -> None:
     print_table(
         ("what", "how many"),
         [
-            ("articles", figures.articles),
-            *((f"  called {label}", n) for label, n in sorted(figures.labels.items())),
-            ("stories", figures.stories),
-            ("releases", figures.releases),
+            ("articles", queries.said(figures.articles)),
+            *((f"  called {label}", queries.said(n)) for label, n in sorted(figures.labels.items())),
+            ("stories", queries.said(figures.stories)),
+            ("releases", queries.said(figures.releases)),
             ("waiting for the relay", figures.outbox),
             ("  of it history", figures.outbox_history),
             *((f"dead letters {state}", n) for state, n in sorted(figures.dead_letters.items())),

@@ -55,7 +55,6 @@ class FeedRow(Base):
             r" from '^https?://(\[[^\]/]*\]|[^/:?#]*)'), '[]'), feed->>'url'))",
             persisted=True,
         ),
-        index=True,
     )
     __table_args__ = (
         Index("feeds_due", "next_poll_at", "feed_id"),
@@ -88,7 +87,7 @@ class KnownRow(Base):
     __tablename__ = "known_articles"
     article_id: Mapped[str] = mapped_column(primary_key=True)
     known: Mapped[dict[str, Any]]
-    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
 class PollRow(Base):
@@ -150,7 +149,13 @@ class ArticleRow(Base):
     feed_rank: Mapped[int]
     provisional: Mapped[bool] = mapped_column(server_default=false())
     first_stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (Index("articles_published", "published_at"),)
+    __table_args__ = (
+        Index("articles_published", "published_at"),
+        Index("articles_observed", "observed_at"),
+        Index("articles_feed", "feed_id"),
+        # A hash: an address may be longer than what a tree takes.
+        Index("articles_url", "url", postgresql_using="hash"),
+    )
 
 
 class RevisionRow(Base):
@@ -186,11 +191,8 @@ class AssessmentRow(Base):
     label: Mapped[str]
     published_at: Mapped[datetime] = mapped_column(index=True)
     body: Mapped[dict[str, Any]]
-    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (
-        Index("assessments_label_published", "label", "published_at"),
-        Index("assessments_classifier", "classifier"),
-    )
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    __table_args__ = (Index("assessments_label_published", "label", "published_at"),)
 
 
 class CorrectionRow(Base):
@@ -221,11 +223,8 @@ class StoryRow(Base):
     actors: Mapped[list[Any]]
     products: Mapped[list[Any]]
     body: Mapped[dict[str, Any]]
-    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (
-        Index("stories_actors", "actors", postgresql_using="gin"),
-        Index("stories_last", "last_published_at"),
-    )
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    __table_args__ = (Index("stories_last", "last_published_at"),)
 
 
 class MemberRow(Base):
@@ -237,7 +236,6 @@ class MemberRow(Base):
     published_at: Mapped[datetime] = mapped_column(index=True)
     actors: Mapped[list[Any]]
     body: Mapped[dict[str, Any]]
-    __table_args__ = (Index("story_members_actors", "actors", postgresql_using="gin"),)
 
 
 class ReleaseRow(Base):
@@ -251,8 +249,14 @@ class ReleaseRow(Base):
     last_published_at: Mapped[datetime | None] = mapped_column(index=True)
     article_ids: Mapped[list[Any]]
     body: Mapped[dict[str, Any]]
-    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (Index("releases_articles", "article_ids", postgresql_using="gin"),)
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    __table_args__ = (
+        # Without a list of what is pending, which each search would read.
+        Index(
+            "releases_articles", "article_ids", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+        ),
+        Index("releases_product", text("(body ->> 'product'::text)"), postgresql_using="hash"),
+    )
 
 
 # --- how nothing is lost or doubled --------------------------------------------------------------------
@@ -271,7 +275,8 @@ class OutboxRow(Base):
     value: Mapped[bytes | None]
     __table_args__ = (
         Index("outbox_order", "lane", "seq"),
-        Index("outbox_history", "topic", "key", postgresql_where=text("lane = 1")),
+        # A hash: nobody bounds a key that is sent again.
+        Index("outbox_key", "key", postgresql_using="hash"),
     )
 
 
@@ -345,5 +350,5 @@ class DeadLetterRow(Base):
     body: Mapped[dict[str, Any]]
     __table_args__ = (
         Index("dead_letters_place", "topic", "partition", "record_offset", unique=True),
-        Index("dead_letters_state", "state", "fingerprint"),
+        Index("dead_letters_open", "state", "id"),
     )

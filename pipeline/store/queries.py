@@ -1,12 +1,12 @@
 """Reading: what the pages, the command line and the demo show. Every query is bounded."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select
 
 from pipeline.feeds.values import RECENT, Feed, FeedState
 from pipeline.store import dead_letters, outbox
@@ -26,6 +26,9 @@ from pipeline.store.models import (
 )
 from pipeline.store.verdicts import article_of
 from schemas.messages import Article, Assessment, Release, Story
+
+COUNTED = 10_000  # rows that are counted: to count a million takes as long as all else on a page
+_LABELS = ("core", "peripheral", "none")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class FeedView:
 class Overview:
     """The store in figures. Of `outbox`, `outbox_history` wait behind the news.
 
-    `overdue` feeds have been due for longer than the caller's patience.
+    Articles, those of each label, stories and releases are counted up to `COUNTED`, and what is more is
+    Postgres's estimate to two digits. `overdue` feeds have been due for longer than the caller's patience.
     """
 
     articles: int
@@ -72,9 +76,6 @@ class Overview:
     last_poll_at: datetime | None
     last_success_at: datetime | None
     overdue: int
-    polled: Mapping[str, int] = field(
-        default_factory=dict
-    )  # entries, articles, revisions, … of all polls kept
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,16 @@ def judged(tx: Connection, article_ids: Iterable[str]) -> dict[str, Judged]:
 
 def article(tx: Connection, id_or_url: str) -> Judged | None:
     """One article by its id, the beginning of its id where that names one, or its address as published."""
-    a = ArticleRow
-    exact = (a.article_id == id_or_url) | (a.url == id_or_url)
-    begins = a.article_id.startswith(id_or_url, autoescape=True)
-    query = select(a.article_id, exact).where(exact | begins).order_by(exact.desc()).limit(2)
-    found = tx.execute(query).all()
-    if not found or (len(found) > 1 and not found[0][1]):
+    a, asked = ArticleRow.article_id, id_or_url
+    # In order, an id comes before all that begin with it.
+    found = [i for i in tx.scalars(select(a).where(a >= asked).order_by(a).limit(2)) if i.startswith(asked)]
+    if asked in found:
+        found = [asked]
+    elif published := tx.scalar(select(a).where(ArticleRow.url == asked).limit(1)):
+        found = [published]
+    if len(found) != 1:
         return None
-    article_id = found[0][0]
+    (article_id,) = found
     r = RevisionRow
     history = select(r.revision, r.title, r.feed_id, r.observed_at).order_by(r.observed_at)
     one = judged(tx, [article_id]).get(article_id)
@@ -137,9 +140,12 @@ def story(tx: Connection, story_id: str) -> Story | None:
 
 
 def releases(tx: Connection, limit: int = 50, products: Iterable[str] | None = None) -> list[Release]:
-    """Release lines with the newest statements; only those of `products` where given."""
+    """Release lines with the newest statements, only those of `products` where given; those that nobody
+    tells of any more are left out.
+    """
     r = ReleaseRow
-    query = select(r.body).order_by(r.last_published_at.desc().nulls_last(), r.release_id).limit(limit)
+    told = select(r.body).where(r.last_published_at.is_not(None))
+    query = told.order_by(r.last_published_at.desc(), r.release_id).limit(limit)
     if products is not None:
         query = query.where(r.body["product"].astext.in_(set(products)))
     return [msgspec.convert(body, Release) for body in tx.scalars(query)]
@@ -186,31 +192,33 @@ def _yields(tx: Connection) -> dict[str, tuple[int, int, int, float]]:
 
 
 def overview(tx: Connection, patience: timedelta = timedelta(minutes=2)) -> Overview:
-    """Counts of everything that is kept."""
-    p, f = PollRow, FeedRow
-    names = ("entries", "articles", "revisions", "sightings", "unchanged")
-    sums = tx.execute(
-        select(
-            func.max(p.at),
-            func.max(p.at).filter(p.fetch.in_(("ok", "not-modified", "unchanged"))),
-            *(func.coalesce(func.sum(table_of(p).c[n]), 0) for n in names),
-            func.coalesce(func.sum(func.jsonb_array_length(p.rejects)), 0),
-        )
-    ).one()
-    labels = tx.execute(select(AssessmentRow.label, func.count()).group_by(AssessmentRow.label))
+    """How much of everything is kept, and what waits."""
+    f, last = FeedRow, select(PollRow.at).order_by(PollRow.at.desc()).limit(1)
+    labels = {label: _count(tx, AssessmentRow, AssessmentRow.label == label) for label in _LABELS}
     return Overview(
         articles=_count(tx, ArticleRow),
-        labels=dict(labels.all()),
+        labels={label: count for label, count in labels.items() if count},
         stories=_count(tx, StoryRow),
         releases=_count(tx, ReleaseRow),
         outbox=outbox.size(tx),
         outbox_history=outbox.size(tx, outbox.HISTORY),
         dead_letters=dead_letters.counts(tx),
-        last_poll_at=sums[0],
-        last_success_at=sums[1],
+        last_poll_at=tx.scalar(last),
+        last_success_at=tx.scalar(last.where(PollRow.fetch.in_(("ok", "not-modified", "unchanged")))),
         overdue=_count(tx, f, f.removed_at.is_(None) & (f.next_poll_at < func.now() - patience)),
-        polled={name: int(n) for name, n in zip((*names, "rejects"), sums[2:], strict=True)},
     )
+
+
+def said(count: int) -> str:
+    """A figure of `Overview` in words: `about` where it is an estimate."""
+    return f"about {count:,}" if count > COUNTED else f"{count:,}"
+
+
+def polled(tx: Connection) -> dict[str, int]:
+    """Articles, revisions and sightings that polls have published, by the polls that are kept."""
+    names = ("articles", "revisions", "sightings")
+    sums = tx.execute(select(*(func.coalesce(func.sum(table_of(PollRow).c[n]), 0) for n in names))).one()
+    return {name: int(n) for name, n in zip(names, sums, strict=True)}
 
 
 def readers(tx: Connection) -> list[Reader]:
@@ -222,10 +230,10 @@ def readers(tx: Connection) -> list[Reader]:
 
 
 def delays(tx: Connection, limit: int = 10_000) -> list[float]:
-    """Seconds from a poll's reading of an article to its verdict in the store, newest first."""
+    """Seconds from a poll's reading of an article to its verdict in the store, of the newest articles."""
     a = ArticleRow
     seconds = func.extract("epoch", a.first_stored_at - a.observed_at)
-    return [float(s) for s in tx.scalars(select(seconds).order_by(a.first_stored_at.desc()).limit(limit))]
+    return [float(s) for s in tx.scalars(select(seconds).order_by(a.published_at.desc()).limit(limit))]
 
 
 def _judged() -> Select[Any]:
@@ -241,5 +249,12 @@ def _judged_of(row: Row[Any]) -> Judged:
 
 
 def _count(tx: Connection, model: type[Any], where: ColumnElement[bool] | None = None) -> int:
-    query = select(func.count()).select_from(table_of(model))
-    return tx.scalar(query if where is None else query.where(where)) or 0
+    """Rows, as `Overview` says."""
+    found = select(literal(1)).select_from(table_of(model))
+    found = found if where is None else found.where(where)
+    counted = tx.scalar(select(func.count()).select_from(found.limit(COUNTED + 1).subquery())) or 0
+    if counted <= COUNTED:
+        return counted
+    sql = found.compile(tx, compile_kwargs={"literal_binds": True})
+    (plan,) = tx.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}").scalar_one()
+    return max(counted, int(float(f"{plan['Plan']['Plan Rows']:.1e}")))

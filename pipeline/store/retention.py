@@ -63,7 +63,7 @@ def is_late(a: Article, before: datetime) -> bool:
 
 def old_polls(tx: Connection, age: timedelta, limit: int) -> int:
     """Delete records of polls older than `age`; how many there were, at most `limit`."""
-    old = select(PollRow.id).where(PollRow.at < func.now() - age).order_by(PollRow.id).limit(limit)
+    old = select(PollRow.id).where(PollRow.at < func.now() - age).order_by(PollRow.at).limit(limit)
     return tx.execute(delete(PollRow).where(PollRow.id.in_(old))).rowcount
 
 

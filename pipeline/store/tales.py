@@ -1,11 +1,10 @@
 """What the storyteller remembers and writes: members, stories, releases."""
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, cast, delete, exists, select
+from sqlalchemy import ARRAY, Column, Connection, DateTime, Text, delete, exists, select
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import RELEASE, STORY, put
@@ -16,7 +15,12 @@ from schemas.messages import Assessment, Release
 from schemas.topics import Topic
 
 _MOMENT = DateTime(timezone=True)
-_WINDOW: list[Column[Any]] = [Column("actor", Text()), Column("since", _MOMENT), Column("until", _MOMENT)]
+_ARTICLE: list[Column[Any]] = [Column("article_id", Text())]
+_WINDOW: list[Column[Any]] = [
+    Column("since", _MOMENT),
+    Column("until", _MOMENT),
+    Column("actors", ARRAY(Text)),
+]
 
 
 def current(tx: Connection, assessments: Sequence[Assessment]) -> list[Assessment]:
@@ -48,18 +52,19 @@ def load_state(tx: Connection, keys: Sequence[Keys]) -> State:
     ids = sorted({k.article_id for k in keys})
     member, release = MemberRow, ReleaseRow
     asked = rows(_WINDOW, _windows(keys))
+    # Found by time, since a window stays as large as it is while the articles of an actor become ever more.
     near = select(member.story_id).join(
         asked,
-        member.published_at.between(asked.c.since, asked.c.until) & member.actors.has_key(asked.c.actor),
+        member.published_at.between(asked.c.since, asked.c.until) & member.actors.has_any(asked.c.actors),
     )
-    stories = select(member.story_id).where(member.article_id.in_(ids)).union(near)
-    members = tx.scalars(select(member.body).where(member.story_id.in_(stories)))
-    named = sorted({release_id for k in keys for release_id in k.releases})
-    releases = tx.scalars(
-        select(release.body).where(
-            release.release_id.in_(named) | release.article_ids.has_any(cast(ids, ARRAY(Text)))
-        )
-    )
+    stories = tx.scalars(select(member.story_id).where(among(member.article_id, ids)).union(near))
+    # Their ids, and no subquery: Postgres knows how few they are.
+    members = tx.scalars(select(member.body).where(among(member.story_id, stories)))
+    # One by one: all at once each release would be held against each article.
+    each = rows(_ARTICLE, [{"article_id": i} for i in ids])
+    told = tx.scalars(select(release.release_id).join(each, release.article_ids.has_key(each.c.article_id)))
+    named = {release_id for k in keys for release_id in k.releases}
+    releases = tx.scalars(select(release.body).where(among(release.release_id, named.union(told))))
     return State(
         members=tuple(msgspec.convert(body, Member) for body in members),
         releases=tuple(msgspec.convert(body, Release) for body in releases),
@@ -108,20 +113,15 @@ def save_decision(
 
 
 def _windows(keys: Sequence[Keys]) -> list[dict[str, Any]]:
-    """The times asked for of each actor, joined where they overlap.
+    """The times asked for, joined where they overlap, each with the actors that are asked for in it.
 
     A batch can hold news and articles of years ago: it must not load all that lies between.
     """
-    asked = defaultdict(list)
-    for k in keys:
-        for actor in k.actors:
-            asked[actor].append((k.since, k.until))
     found: list[dict[str, Any]] = []
-    for actor, times in sorted(asked.items()):
-        for since, until in sorted(times):
-            last = found[-1] if found and found[-1]["actor"] == actor else None
-            if last and since <= last["until"]:
-                last["until"] = max(until, last["until"])
-            else:
-                found.append({"actor": actor, "since": since, "until": until})
+    for k in sorted(keys, key=lambda k: k.since):
+        if found and k.since <= found[-1]["until"]:
+            found[-1]["until"] = max(k.until, found[-1]["until"])
+            found[-1]["actors"] |= k.actors
+        else:
+            found.append({"since": k.since, "until": k.until, "actors": set(k.actors)})
     return found

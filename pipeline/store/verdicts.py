@@ -128,7 +128,8 @@ def articles_to_assess(
     verdict = AssessmentRow
     query = (
         select(table_of(ArticleRow))
-        .outerjoin(verdict, verdict.article_id == ArticleRow.article_id)
+        # Said of both sides: else the verdicts of all pages before are read again.
+        .outerjoin(verdict, (verdict.article_id == ArticleRow.article_id) & (verdict.article_id > after))
         .where(ArticleRow.article_id > after, ArticleRow.published_at.between(*window))
         .where(
             (verdict.classifier.is_distinct_from(classifier))

@@ -7,7 +7,7 @@ so that a page is all that is held in memory. What is compared, and why, is `pip
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pipeline.store.aggregates import Aggregate
 from pipeline.store.balance import Finding
 from pipeline.store.database import among, rows, table_of
+from pipeline.store.known import NOTED_EVERY
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
@@ -173,8 +174,10 @@ def memories(tx: Connection, since: datetime, kept_since: datetime) -> tuple[int
     """How many articles polls remember to have published last since `since`, how many of them nobody else
     knows because they were before `kept_since`, and those nobody else knows.
     """
-    count = tx.execute(text(_MEMORIES), {"since": since}).scalar_one()
-    lost = tx.execute(text(_LOST), {"since": since, "kept_since": kept_since}).all()
+    # Published is what is carried, so that it was noted as seen then or not so long before; clocks differ.
+    asked = {"since": since, "noted": NOTED_EVERY + timedelta(days=1)}
+    count = tx.execute(text(_MEMORIES), asked).scalar_one()
+    lost = tx.execute(text(_LOST), asked | {"kept_since": kept_since}).all()
     found = [
         Finding("lost-record", i, f"by {owner}", f"message {n}") for i, owner, n, past in lost if not past
     ]
@@ -286,6 +289,7 @@ _ODD_POLLS = f"""
 _REMEMBERED = """
     known_articles k
     WHERE k.known->>'same_as' IS NULL AND CAST(k.known->>'observed_at' AS timestamptz) >= :since
+        AND k.seen_at >= CAST(:since AS timestamptz) - CAST(:noted AS interval)
 """
 _MEMORIES = f"SELECT count(*) FROM {_REMEMBERED}"  # noqa: S608
 # Carriers are counted: a feed that was renamed is another one in the memory only.

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from pipeline.store.queries import said
+
 _FORMATS = {"day": "{0.day} {0:%b %Y}", "month": "{0:%b %Y}", "year": "{0:%Y}"}
 
 
@@ -56,4 +58,4 @@ templates = Environment(
     lstrip_blocks=True,
 )
 templates.tests["safe_url"] = safe_url
-templates.filters |= {"iso": iso, "when": when, "slug": slug, "lang": lang}
+templates.filters |= {"iso": iso, "when": when, "slug": slug, "lang": lang, "said": said}

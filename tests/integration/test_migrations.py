@@ -269,6 +269,7 @@ def test_a_migration_waits_in_short_bites_and_writers_go_on(
 
 def test_one_that_gives_up_names_what_is_in_the_way_and_goes_on_when_started_again(world: World) -> None:
     fill(world)
+    migrate(world.engine, "0003")
     with (
         holding(world, READING) as reader,
         pytest.raises(MigrationError, match=f"process {reader} of .*{READING[:6]}.*pg_terminate_backend"),

@@ -1,5 +1,6 @@
 """The store on a real Postgres: migrations, leases with epochs, versions under a row lock."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -11,12 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from pipeline.store import leases, outbox, tales, verdicts
+from pipeline.store import leases, outbox, queries, tales, verdicts, witness
 from pipeline.store.aggregates import ASSESSMENT, ConflictError, load, put
 from pipeline.store.migrating import is_current
 from pipeline.store.models import Base
 from pipeline.store.outbox import HISTORY, NEWS
 from pipeline.stories import Decision, Keys, Settings, State, decide
+from pipeline.stories.releases import release
 from schemas.codec import OutRecord
 from schemas.topics import ASSESSMENTS, RELEASES, STORIES
 from tests.conftest import World
@@ -225,3 +227,70 @@ def test_the_outbox_gives_back_every_byte(world: World) -> None:
     with world.engine.begin() as tx:
         outbox.add(tx, [record])
         assert [pending.record for pending in outbox.take(tx, 1)] == [record]
+
+
+def test_an_article_is_found_by_its_id_the_beginning_of_it_or_its_address(world: World) -> None:
+    given = [
+        msgspec.structs.replace(article(n), article_id=article_id)
+        for n, article_id in enumerate(("ab1", "ab12", "ab2", "cd", "d_1"))
+    ]
+    found = {(a.article_id, a.revision): StubClassifier().assess(a) for a in given}
+    with world.engine.begin() as tx:
+        verdicts.save_articles(tx, given)
+        verdicts.save_assessments(tx, world.topics[ASSESSMENTS], [a.article_id for a in given], found)
+
+        def asked(words: str) -> str | None:
+            one = queries.article(tx, words)
+            return one and one.article.article_id
+
+        assert [asked(a.article_id) for a in given] == [a.article_id for a in given]
+        assert [asked(a.url) for a in given] == [a.article_id for a in given]
+        assert [asked(words) for words in ("c", "ab12", "ab2", "d")] == ["cd", "ab12", "ab2", "d_1"]
+        assert [asked(words) for words in ("ab", "e", "", "%", "_d", "https://news.example/")] == [None] * 6
+
+
+def test_what_is_too_much_to_be_counted_is_about_right(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [article(n) for n in range(40)]
+    found = {(a.article_id, a.revision): StubClassifier().assess(a) for a in given}
+    with world.engine.begin() as tx:
+        verdicts.save_articles(tx, given)
+        verdicts.save_assessments(tx, world.topics[ASSESSMENTS], [a.article_id for a in given], found)
+        tx.execute(text("ANALYZE"))
+        counted = queries.overview(tx)
+        monkeypatch.setattr(queries, "COUNTED", 10)
+        estimated = queries.overview(tx)
+        monkeypatch.setattr(queries, "COUNTED", 39)
+        tx.execute(text("UPDATE pg_class SET reltuples = 7 WHERE relname = 'articles'"))
+        outdated = queries.overview(tx)
+    assert (counted.articles, counted.labels, counted.stories) == (40, {"core": 40}, 0)
+    assert (estimated.articles, estimated.labels, estimated.stories) == (40, {"core": 40}, 0)
+    assert outdated.articles == 40  # no less than what was counted until it was too much
+    assert [queries.said(n) for n in (39, 40, 1200)] == ["39", "about 40", "about 1,200"]
+
+
+def test_what_nobody_tells_of_any_more_is_no_line(world: World) -> None:
+    verdict = StubClassifier().assess(article(1))
+    told = decide([verdict], State(), Settings()).releases
+    empty = [release(r.release_id + "0", r.actor, r.product, []) for r in told]
+    with world.engine.begin() as tx:
+        decision = Decision(members=(), left=(), stories=(), releases=(*told, *empty))
+        tales.save_decision(tx, world.topics[STORIES], world.topics[RELEASES], decision)
+        assert [r.release_id for r in queries.releases(tx)] == [r.release_id for r in told] != []
+        assert queries.releases(tx, products=[told[0].product]) == queries.releases(tx)
+        assert queries.releases(tx, products=["nothing"]) == []
+
+
+def test_a_memory_counts_from_when_its_article_was_published_last(world: World) -> None:
+    """Also where it was noted as seen long before: that is done once a month."""
+    now = START + timedelta(days=1000)
+    known = [(timedelta(days=29), timedelta(hours=1)), (timedelta(0), timedelta(days=2))]
+    with world.engine.begin() as tx:
+        for n, (seen, published) in enumerate(known):
+            memory = {"observed_at": (now - published).isoformat(), "published": 1, "carriers": []}
+            tx.execute(
+                text("INSERT INTO known_articles VALUES (:id, :known, :seen)"),
+                {"id": str(n), "known": json.dumps(memory), "seen": now - seen},
+            )
+    with witness.snapshot(world.engine) as (tx, _):
+        count, lost = witness.memories(tx, now - timedelta(days=1))
+    assert (count, [finding.subject for finding in lost]) == (1, ["0"])
