@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
+from pipeline.classify.labels import Change
 from pipeline.feeds.outcomes import Known
 from pipeline.feeds.values import Feed, FeedState, Robots
 from pipeline.store import (
@@ -21,6 +22,7 @@ from pipeline.store import (
     backup,
     balance,
     claims,
+    corrections,
     dead_letters,
     feeds,
     known,
@@ -30,9 +32,11 @@ from pipeline.store import (
     queries,
     registry,
     retention,
+    roles,
     shadow,
     takedown,
     tales,
+    tracing,
     verdicts,
     views,
     witness,
@@ -226,6 +230,11 @@ def calls() -> Iterator[Call]:
     )
     yield Call("page: no article", lambda tx, s: queries.article(tx, secrets.token_hex(12)))
     yield Call("page: story", _story)
+    yield Call("page: why", _why).reads("dead_letters polls", "of the newest alone, so many and no more")
+    yield Call("page: correct", _correct)
+    yield Call(
+        "command: feedback", lambda tx, s: (corrections.listed(tx, 50), list(corrections.labelled(tx)))
+    ).reads("corrections", "a training reads them all")
     yield Call("page: feeds", lambda tx, s: queries.feeds(tx))
     yield Call("demo: polled", lambda tx, s: queries.polled(tx)).reads(
         "polls", "only the demo asks, of its own few polls"
@@ -249,7 +258,8 @@ def calls() -> Iterator[Call]:
     )
     yield Call("command: restore", _restore).reads("revisions", "once after a disaster, all is compared")
     yield Call("command: retell", _retell).reads("story_members releases", "what is not told anew is copied")
-    yield Call("command: migrate", lambda tx, s: (views.drop(tx), views.create(tx)))
+    yield Call("command: migrate", lambda tx, s: (views.drop(tx), views.create(tx), roles.keep(tx)))
+    yield Call("command: grant", _grant)
     yield Call("flow: reassess", lambda tx, s: verdicts.articles_to_assess(tx, "other", s.ids[0], s.batch))
     yield Call("flow: reassess a week", _reassess_week)
     yield Call("flow: reassess, nothing to do", _reassess_nothing).reads(
@@ -257,6 +267,7 @@ def calls() -> Iterator[Call]:
     )
     yield Call("flow: maintain polls", lambda tx, s: retention.old_polls(tx, 25 * _DAY, s.batch))
     yield Call("flow: maintain polls, none", lambda tx, s: retention.old_polls(tx, _YEARS, s.batch))
+    yield Call("flow: maintain articles", _let_go)
     yield Call("flow: maintain letters", lambda tx, s: retention.settled_letters(tx, 80 * _DAY, s.batch))
     yield Call("flow: maintain memory", lambda tx, s: known.forget(tx, 10 * _DAY, s.batch))
     yield Call("flow: maintain memory, none", lambda tx, s: known.forget(tx, 3 * _YEARS, s.batch))
@@ -428,6 +439,29 @@ def _story(tx: Connection, s: Filled) -> None:
     queries.releases(tx, products=found.products)
 
 
+def _why(tx: Connection, s: Filled) -> None:
+    (article,) = s.some(s.ids, 1)
+    assert tracing.resolve(tx, article[:16]) == article
+    url = tracing.address(tx, article) or ""
+    assert tracing.trace(tx, article, ["x.example"], [url], lambda label, base: False).article
+
+
+def _correct(tx: Connection, s: Filled) -> None:
+    (article,) = s.some([i for i, *_ in s.core], 1)
+    corrections.add(tx, article, Change(status="denied"), "somebody", "")
+    assert corrections.listed(tx, 20, article)
+
+
+def _let_go(tx: Connection, s: Filled) -> None:
+    assert retention.old_articles(tx, 300 * _DAY, s.batch, topic=TOPICS[ASSESSMENTS]) == s.batch
+    retention.let_go(tx, s.articles(), 300 * _DAY)
+
+
+def _grant(tx: Connection, s: Filled) -> None:
+    tx.execute(text("CREATE ROLE bench_writer LOGIN"))
+    roles.grant(tx, ["bench_writer"], [])
+
+
 def _rebuild(tx: Connection, s: Filled) -> None:
     aggregates.announce(tx, aggregates.ASSESSMENT, TOPICS[ASSESSMENTS], s.ids[0], s.batch)
 
@@ -463,14 +497,14 @@ def _reconcile(tx: Connection, s: Filled) -> None:
         page = s.published()
         witness.polls(proof, since)
         witness.carry(proof, page)
-        witness.fates(proof, page)
-        witness.memories(proof, since)
+        witness.fates(proof, page, since - _YEARS)
+        witness.memories(proof, since, since - _YEARS)
         witness.strangers(proof, since, at)
         for name, aggregate in aggregates.AGGREGATES.items():
             known_ids = {ASSESSMENTS: s.ids, STORIES: s.stories, RELEASES: s.releases}[name]
             state = {"topic": name, "version": 9, "gone": False, "place": "here"}
             witness.announce(proof, [state | {"key": key} for key in known_ids[: s.batch]])
-            witness.unannounced(proof, aggregate, name, since)
+            witness.unannounced(proof, tx, aggregate, name, since)
             witness.unknown(proof, tx, aggregate, name)
         witness.letters(proof, ARTICLES, f"{ARTICLES}.dead-letters", since)
         balance.save(tx, balance.Balance(at, since, [], [], 0))

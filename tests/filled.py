@@ -131,6 +131,9 @@ INSERT INTO outbox (lane, topic, key, event_id, headers, value)
 SELECT (n % 5 > 0)::int, 'ai-race.assessments.v1', substr(md5('o' || n), 1, 24)::bytea, 'e-' || n,
     '[]', '{{}}'
 FROM generate_series(1, :outbox) n;
+INSERT INTO corrections (article_id, revision, classifier, label, given_by, note)
+SELECT id, 'r-' || n, 'classifier-1', jsonb_build_object('id', id, 'relevance', 'none'), 'somebody', ''
+FROM made WHERE n % 20 = 0;
 INSERT INTO forgotten SELECT substr(md5('g' || n), 1, 24) FROM generate_series(1, :articles / 20) n;
 INSERT INTO robots
 SELECT 'https://' || n || '.example', '', now() + interval '1 day' FROM generate_series(1, 300) n;
