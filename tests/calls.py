@@ -250,14 +250,18 @@ def calls() -> Iterator[Call]:
     )
     yield Call(
         "command: take down a feed", lambda tx, s: _forget(tx, takedown.of_feed(tx, "feed-7", 50))
-    ).reads("dead_letters", "rare, and retention keeps it small")
-    yield Call("command: count of a feed", lambda tx, s: takedown.count_of_feed(tx, "feed-7"))
+    ).reads("dead_letters story_members", "rare; stories may name what retention has let go")
+    yield Call("command: count of a feed", lambda tx, s: takedown.count_of_feed(tx, "feed-7")).reads(
+        "story_members", "the same"
+    )
     yield Call("command: rebuild a topic", _rebuild)
     yield Call("command: rename a feed", lambda tx, s: registry.rename(tx, "feed-8", "feed-eight")).reads(
         "known_articles", "once in a feed's life; an index would cost with every poll"
     )
     yield Call("command: restore", _restore).reads("revisions", "once after a disaster, all is compared")
-    yield Call("command: retell", _retell).reads("story_members releases", "what is not told anew is copied")
+    yield Call("command: retell", _retell).reads(
+        "story_members releases assessments", "what is not told anew is copied"
+    )
     yield Call("command: migrate", lambda tx, s: (views.drop(tx), views.create(tx), roles.keep(tx)))
     yield Call("command: grant", _grant)
     yield Call("flow: reassess", lambda tx, s: verdicts.articles_to_assess(tx, "other", s.ids[0], s.batch))

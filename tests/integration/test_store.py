@@ -292,5 +292,5 @@ def test_a_memory_counts_from_when_its_article_was_published_last(world: World) 
                 {"id": str(n), "known": json.dumps(memory), "seen": now - seen},
             )
     with witness.snapshot(world.engine) as (tx, _):
-        count, lost = witness.memories(tx, now - timedelta(days=1))
+        count, _, lost = witness.memories(tx, now - timedelta(days=1), now - timedelta(days=9))
     assert (count, [finding.subject for finding in lost]) == (1, ["0"])
