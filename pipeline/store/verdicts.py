@@ -81,18 +81,22 @@ def save_assessments(
     article_ids: Sequence[str],
     found: Mapping[tuple[str, str], Assessment],
     lane: int = outbox.NEWS,
+    spare: Mapping[tuple[str, str], Assessment] | None = None,
 ) -> list[Assessment]:
     """Bring the verdicts of articles up to date: their current revision and all sightings.
 
     `found` has new verdicts by article id and revision; one of an older revision is left out, and an article
-    without a new verdict keeps its old one with the sightings of today. Returns what changed.
+    without a new verdict keeps its old one with the sightings of today. `spare` has those on sightings, which
+    name another feed than the article's: they count where there is no other. Returns what changed.
     """
     now = _current(tx, article_ids)
     old = load(tx, ASSESSMENT, [i for i, current in now.items() if (i, current.revision) not in found])
     states = []
     for article_id, current in sorted(now.items()):
         verdict = found.get((article_id, current.revision)) or old.get(article_id)
-        if verdict is not None and verdict.revision == current.revision:
+        if verdict is None or verdict.revision != current.revision:
+            verdict = (spare or {}).get((article_id, current.revision))
+        if verdict is not None:
             states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
     return put(tx, ASSESSMENT, topic, states, lane)
 

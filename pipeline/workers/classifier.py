@@ -42,9 +42,13 @@ def strategy(
         gone = takedown.forgotten(tx, [article.article_id for article, _ in done])
         gone |= retention.let_go(tx, [article for article, _ in done], keep)
         articles = [article for article, _ in done if article.article_id not in gone]
-        found = {(a.article_id, a.revision): a for _, a in done}
+        found, spare = (
+            {(v.article_id, v.revision): v for article, v in done if (article.kind == "sighting") is sighted}
+            for sighted in (False, True)
+        )
+        ids = [article.article_id for article in articles]
         verdicts.save_articles(tx, articles)
-        verdicts.save_assessments(tx, topics[ASSESSMENTS], [a.article_id for a in articles], found, lane)
+        verdicts.save_assessments(tx, topics[ASSESSMENTS], ids, found, lane, spare)
 
     return StoreStrategy(
         engine,

@@ -95,7 +95,9 @@ def test_articles_come_out_as_rows_and_as_events_on_three_topics(world: World) -
         assert message.version > newest[record.key].version if record.key in newest else message.version == 1
         newest[record.key] = message
     assert len(newest) == 120
-    assert newest[article(8).article_id.encode()].sightings[0].feed == "feed-b"
+    seen_elsewhere = newest[article(8).article_id.encode()]
+    assert seen_elsewhere.sightings[0].feed == "feed-b"
+    assert seen_elsewhere.feed == article(8).feed.id
     assert max(Counter(event_id_of(r.headers) for r in records).values()) == 1
     assert len({r.key for r in world.read(STORIES)}) == world.scalar("SELECT count(*) FROM stories")
     assert len({r.key for r in world.read(RELEASES)}) == 120
