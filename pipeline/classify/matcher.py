@@ -80,12 +80,16 @@ class PhraseMatcher(Generic[P]):
             if inner_start and not self._open[index]:
                 continue
             inner_end = is_inner(text, end)
+            limit = 0
             for phrase in self._order[index]:
                 if inner_start and not phrase.open_start:
                     continue
                 if inner_end and not phrase.open_end and not (phrase.inflect and _genitive(text, end)):
                     continue
-                until = _second_half(field, end, phrase) if phrase.rest else end
+                until = end
+                if phrase.rest:
+                    limit = limit or field.sentence_end(end, end + _REACH)
+                    until = _second_half(text, end, limit, phrase)
                 if until:
                     yield start, _end_of_word(text, until) if phrase.stem else until, phrase.payload
 
@@ -100,10 +104,8 @@ def _genitive(text: str, at: int) -> bool:
     return text[at] == "s" and text[at - 1] != "s" and not is_inner(text, at + 1)
 
 
-def _second_half(field: Folded, at: int, phrase: _Phrase[P]) -> int:
-    """Where the phrase's second half ends, 0 if it does not follow in the same sentence."""
-    text = field.text
-    limit = field.sentence_end(at, at + _REACH)
+def _second_half(text: str, at: int, limit: int, phrase: _Phrase[P]) -> int:
+    """Where the phrase's second half ends, 0 if it does not follow before `limit`, its sentence's end."""
     found = text.find(phrase.rest, at, limit)
     while found >= 0:
         end = found + len(phrase.rest)
