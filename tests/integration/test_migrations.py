@@ -37,6 +37,7 @@ LOST = {
     "0006": {"registry"},
     "0007": {"claims", "consumer_offsets.moved_at"},
     "0008": {"balance"},
+    "0010": {"corrections"},
 }
 # Under another name before.
 RENAMED = {"first_seen_at": "seen_at"}

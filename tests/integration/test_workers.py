@@ -166,7 +166,11 @@ def test_a_restored_older_database_rewinds_the_group(world: World) -> None:
     until(lambda: world.scalar("SELECT count(*) FROM assessments") == 30)
     world.stop_all()
     with world.engine.begin() as tx:  # the state of a backup taken before anything came
-        tx.execute(text("TRUNCATE articles, revisions, sightings, assessments, consumer_offsets, outbox"))
+        tx.execute(
+            text(
+                "TRUNCATE corrections, articles, revisions, sightings, assessments, consumer_offsets, outbox"
+            )
+        )
     start_classifier(world)
     until(lambda: world.scalar("SELECT count(*) FROM assessments") == 30)
 
