@@ -89,7 +89,9 @@ def test_what_has_come_to_rest_balances(settled: World) -> None:
 
 FIRST = "WHERE article_id = (SELECT min(article_id) FROM articles)"
 PARTS = ("assessments", "sightings", "revisions", "articles")
-TABLES = (*reversed(PARTS), "corrections", "stories", "dead_letters", "known_articles", "polls", "consumer_offsets")
+TABLES = (
+    *reversed(PARTS), "corrections", "stories", "dead_letters", "known_articles", "polls", "consumer_offsets",
+)  # fmt: skip
 NOWHERE = """
     INSERT INTO articles
     SELECT (jsonb_populate_record(a, '{"article_id": "foreign"}')).* FROM articles a LIMIT 1
