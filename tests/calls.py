@@ -462,8 +462,9 @@ def _let_go(tx: Connection, s: Filled) -> None:
 
 
 def _grant(tx: Connection, s: Filled) -> None:
-    tx.execute(text("CREATE ROLE bench_writer LOGIN"))
-    roles.grant(tx, ["bench_writer"], [])
+    name = f"bench_{secrets.token_hex(4)}"  # logins are the whole server's, and others run beside this
+    tx.execute(text(f"CREATE ROLE {name} LOGIN"))
+    roles.grant(tx, [name], [])
 
 
 def _rebuild(tx: Connection, s: Filled) -> None:
