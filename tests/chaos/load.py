@@ -121,7 +121,7 @@ def news(rng: random.Random, number: int) -> tuple[str, str, str]:
     """
     (who, what), (rival, _) = rng.sample(_NAMES, 2)
     language, title, text = rng.choice(_TOLD)
-    names = {"who": who, "what": f"{what}{3 + number // _AFTERNOON}", "rival": rival}
+    names = {"who": who, "what": f"{what}{3 + number // _AFTERNOON % 777}", "rival": rival}
     return language, title.format(**names), text.format(**names) + " " + _FILLER * rng.randrange(30)
 
 
