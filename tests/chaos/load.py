@@ -37,6 +37,8 @@ _TOLD = (
     ("de", "{who} stellt {what} vor", "{who} hat das Modell {what} vorgestellt und greift {rival} an."),
     ("zh", "{who}发布{what}", "{who}今天正式发布{what}，与{rival}展开竞争。"),
 )
+# Three digits at most, as a version has them; so canaries, numbered from ten million, have versions of their own.
+_VERSIONS = 777
 _AFTERNOON = 300  # records, one a minute: some 15 articles of each maker's newest model
 _FILLER = "Analysts compared benchmarks, prices and the number of developers. "
 
@@ -121,7 +123,7 @@ def news(rng: random.Random, number: int) -> tuple[str, str, str]:
     """
     (who, what), (rival, _) = rng.sample(_NAMES, 2)
     language, title, text = rng.choice(_TOLD)
-    names = {"who": who, "what": f"{what}{3 + number // _AFTERNOON % 777}", "rival": rival}
+    names = {"who": who, "what": f"{what}{3 + number // _AFTERNOON % _VERSIONS}", "rival": rival}
     return language, title.format(**names), text.format(**names) + " " + _FILLER * rng.randrange(30)
 
 
