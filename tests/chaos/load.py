@@ -37,7 +37,7 @@ _TOLD = (
     ("de", "{who} stellt {what} vor", "{who} hat das Modell {what} vorgestellt und greift {rival} an."),
     ("zh", "{who}发布{what}", "{who}今天正式发布{what}，与{rival}展开竞争。"),
 )
-# Three digits at most, as a version has them; so canaries, numbered from ten million, have versions of their own.
+# Versions have three digits at most; canaries, numbered from ten million, thus have some of their own.
 _VERSIONS = 777
 _AFTERNOON = 300  # records, one a minute: some 15 articles of each maker's newest model
 _FILLER = "Analysts compared benchmarks, prices and the number of developers. "
