@@ -45,7 +45,7 @@ from pipeline.stories import Keys
 from pipeline.workers import storyteller
 from schemas.messages import Actor, Article, Assessment, DeadLetter, FeedRef, Product
 from schemas.topics import ARTICLES, ASSESSMENTS, RELEASES, STORIES, topics
-from tests.samples import StubClassifier
+from tests.samples import StubClassifier, dead_letter
 
 TOPICS = topics()
 _DAY, _YEARS = timedelta(days=1), timedelta(days=3650)
@@ -141,19 +141,13 @@ class Filled:
     def letters(self, count: int = 5) -> list[DeadLetter]:
         now = datetime.now(UTC)
         return [
-            DeadLetter(
-                topic=ARTICLES,
-                partition=0,
+            dead_letter(
+                ARTICLES,
                 offset=secrets.randbelow(2**40) + 10_000,
                 timestamp=now,
-                key=b"k",
                 value=b"{}",
-                headers=[],
-                reason="decode",
                 errors=["broken"],
                 fingerprint="f1",
-                worker="classifier",
-                worker_version="1",
                 failed_at=now,
             )
             for _ in range(count)

@@ -1,9 +1,12 @@
 """Made-up articles and a stub classifier for tests of the machinery, not of verdicts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from schemas.codec import OutRecord, record
-from schemas.messages import Actor, Article, Assessment, Event, FeedRef, Product, Relevance, Span
+from schemas.messages import Actor, Article, Assessment, DeadLetter, Event, FeedRef, Product, Relevance, Span
 from schemas.topics import Topic
 
 START = datetime(2025, 4, 1, 8, 0, tzinfo=UTC)
@@ -26,6 +29,26 @@ def article(
         observed_at=START + timedelta(minutes=number + later),
         feed=FeedRef(id=feed, kind="press", rank=2),
     )
+
+
+def dead_letter(topic: str, **changes: Any) -> DeadLetter:
+    """A record of `topic` that could not be decoded."""
+    made = DeadLetter(
+        topic=topic,
+        partition=0,
+        offset=0,
+        timestamp=START,
+        key=b"k",
+        value=b"v",
+        headers=[],
+        reason="decode",
+        errors=["x"],
+        fingerprint="f",
+        worker="classifier",
+        worker_version="v",
+        failed_at=START,
+    )
+    return msgspec.structs.replace(made, **changes)
 
 
 def out(topic: Topic, given: Article) -> OutRecord:

@@ -30,7 +30,7 @@ from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, sign
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
 _CODE = "4"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
-_TITLE, _TEXT = 1_000, 100_000
+READ_TITLE, READ_TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
 _AHEAD = ("rumoured", "announced", "delayed")
 _TIMED = ("plan", "future", "rumour", "leak", "delay", "withdraw", "release-verb")
@@ -156,8 +156,8 @@ class Classifier:
         )
 
     def _read(self, article: Article) -> "_Reading":
-        title = Folded.of("title", article.title[:_TITLE])
-        text = Folded.of("text", article.text[:_TEXT])
+        title = Folded.of("title", article.title[:READ_TITLE])
+        text = Folded.of("text", article.text[:READ_TEXT])
         names: list[tuple[Folded, Hit[Entry]]] = []
         cues: list[tuple[Folded, Hit[Cue]]] = []
         for field in (title, text):

@@ -7,23 +7,21 @@ is likely not meant.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
+import msgspec
 from msgspec import Struct
-
-from schemas.messages import Article, FeedRef
 
 from .classifier import Classifier
 from .entities import Entry
 from .folding import fold, is_cjk
 from .lexicon import Actor, LexiconError, Name, Signal, SignalFile, actor_file, signal_file, table
+from .ndjson import article
 from .scoring import Matrix
 from .usage import Finder
 
 # A name of so few letters is another word, an initial or a unit as well.
 _SHORT = 2
-_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -230,22 +228,7 @@ def _examples(classifier: Classifier, actors: Mapping[str, Actor]) -> Iterator[F
     """Sentences in which an actor must be found, and is not."""
     for file, actor in actors.items():
         for sentence in actor.examples:
-            found = {a.id for a in classifier.assess(_article(sentence)).actors}
+            example = article(msgspec.json.encode({"id": actor.id, "title": sentence}))
+            found = {named.id for named in classifier.assess(example).actors}
             if actor.id not in found:
                 yield Fault("error", f"actors/{file}", f"not found in its example {sentence!r}")
-
-
-def _article(title: str) -> Article:
-    return Article(
-        article_id="example",
-        revision="example",
-        kind="article",
-        url="",
-        title=title,
-        text="",
-        language="und",
-        published_at=_EPOCH,
-        published_precision="day",
-        observed_at=_EPOCH,
-        feed=FeedRef(id="example", kind="press", rank=5),
-    )

@@ -12,13 +12,14 @@ from msgspec import Struct
 
 from schemas.messages import Article
 
+from .classifier import READ_TITLE
 from .folding import Folded, fold
 from .matcher import PhraseMatcher
 from .naming import Vocabulary, cjk, latin
 from .usage import Finder
 
 _EXAMPLES = 3
-_TITLE, _LEAD = 1_000, 400  # characters of title and text in which names are looked for
+_LEAD = 400  # characters of a text in which names are looked for
 _PUBLISHER = re.compile(r"\s+[-–|]\s+[^-–|]{2,40}$")
 _ACTING = 0.3  # the least share of its articles in which a name stands as one that acts
 
@@ -84,7 +85,7 @@ def _proposal(name: str, places: Counter[str], articles: Sequence[Article]) -> P
 
 def _title(article: Article) -> str:
     """A title without its publisher's name, as some feeds add it."""
-    return _PUBLISHER.sub("", article.title[:_TITLE])
+    return _PUBLISHER.sub("", article.title[:READ_TITLE])
 
 
 def _fields(article: Article) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from schemas.messages import Article
 
+from .classifier import READ_TEXT, READ_TITLE
 from .entities import Entry, Mention, ProductGrammar, entries, longest
 from .folding import Folded, fold
 from .lexicon import Actor, SignalFile, table
@@ -19,8 +20,6 @@ from .signals import Cue, Patterns, Place
 
 _EXAMPLES = 3
 _AROUND = 30
-# As much of an article as the classifier reads.
-_TITLE, _TEXT = 1_000, 100_000
 
 
 class Alias(Struct, frozen=True, order=True):
@@ -100,7 +99,8 @@ class Finder:
     def find(self, article: Article) -> Iterator[tuple[Alias, Place]]:
         """Every occurrence in an article."""
         names: list[tuple[Folded, Hit[Entry]]] = []
-        for field in (Folded.of("title", article.title[:_TITLE]), Folded.of("text", article.text[:_TEXT])):
+        for name, words in (("title", article.title[:READ_TITLE]), ("text", article.text[:READ_TEXT])):
+            field = Folded.of(name, words)
             for hit in self._patterns.find(field):
                 yield self._cues[hit.payload], (field, hit.start, hit.end)
             for start, end, payload in self._phrases.find(field):

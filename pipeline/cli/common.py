@@ -1,12 +1,14 @@
 """What the commands share: settings, the store, tables, JSON, and errors that say what to do."""
 
+import gzip
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, ParamSpec, TypeVar, cast
 
 import click
 import msgspec
@@ -87,6 +89,11 @@ def store_engine(*, as_owner: bool = False) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file of lines, packed if its name ends in `.gz`."""
+    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def print_json(value: Any) -> None:

@@ -62,7 +62,8 @@ def add(
         if found is None:
             fail(f"no article {article!r}; `racewire articles --label all` lists them with their ids")
         try:
-            made = corrections.add(tx, found.article.article_id, change, by[:100], note[:1000])
+            who, why = by[: corrections.NAME], note[: corrections.NOTE]
+            made = corrections.add(tx, found.article.article_id, change, who, why)
         except (CorrectionError, LabelError) as error:
             fail(str(error))
     print_table(

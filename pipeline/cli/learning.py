@@ -4,7 +4,6 @@ Labels are lines of JSON (`*.jsonl` in a folder, stories aside), the texts lie b
 servers needed; the first lines of `pipeline/classify/labels.py` tell the form.
 """
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from pipeline.store import corrections
 from schemas.messages import Article, Assessment
 
 from . import report
-from .common import fail, plain_errors, print_table, reading
+from .common import fail, opened, plain_errors, print_table, reading
 
 HEADER = "# Corrections of the editors' weights, fitted to labels: `racewire train`, never by hand.\n"
 
@@ -159,7 +158,7 @@ def _labelled(folders: Sequence[Path], articles: Path | None) -> Labelled:
         fail(f"the texts are not at {path}: name their file with --articles")
     wanted = {label.id for label in labels}
     texts: dict[str, Article] = {}
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with opened(path) as file:
         for line in file:
             try:
                 if msgspec.json.decode(line, type=_Id).id in wanted:

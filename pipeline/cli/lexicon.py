@@ -1,6 +1,5 @@
 """`lexicon`: what is wrong with it, what it finds too often or never, what it changes, and who is missing."""
 
-import gzip
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from pipeline.classify.naming import Vocabulary
 from pipeline.classify.ndjson import LineError, article
 from pipeline.classify.suggest import Proposal, propose, skeleton
 from pipeline.classify.usage import Finder, Usage, Use
-from pipeline.cli.common import as_json, fail, print_json, print_table, printable
+from pipeline.cli.common import as_json, fail, opened, print_json, print_table, printable
 from pipeline.cli.differences import changes_json, print_changes
 from schemas.messages import Article
 
@@ -163,7 +162,7 @@ def articles(path: Path) -> Iterator[Article]:
     """The articles of a file, a line each. Ends the command where a line is none."""
     if not path.exists():
         fail(f"no file {path}")
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

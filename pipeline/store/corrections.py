@@ -17,6 +17,7 @@ from pipeline.store.models import ArticleRow, CorrectionRow, RevisionRow
 from pipeline.store.verdicts import article_of
 from schemas.messages import Article
 
+NAME, NOTE = 100, 1_000  # characters of who says so, and why
 MOST = 20  # of one article: whoever may read may also write, and nobody has more to say
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.feeds.values import RECENT, Feed, FeedState
 from pipeline.store import dead_letters, outbox
@@ -101,11 +102,19 @@ def judged(tx: Connection, article_ids: Iterable[str]) -> dict[str, Judged]:
     return {row.article_id: _judged_of(row) for row in tx.execute(query)}
 
 
+def beginning(tx: Connection, ids: InstrumentedAttribute[str], words: str) -> list[str]:
+    """The first two of the ids that begin so: one that is whole comes before all that begin with it.
+
+    By their order and not by LIKE, which a key's index cannot answer in every collation.
+    """
+    found = tx.scalars(select(ids).where(ids >= words).order_by(ids).limit(2))
+    return [i for i in found if i.startswith(words)]
+
+
 def article(tx: Connection, id_or_url: str) -> Judged | None:
     """One article by its id, the beginning of its id where that names one, or its address as published."""
     a, asked = ArticleRow.article_id, id_or_url
-    # In order, an id comes before all that begin with it.
-    found = [i for i in tx.scalars(select(a).where(a >= asked).order_by(a).limit(2)) if i.startswith(asked)]
+    found = beginning(tx, a, asked)
     if asked in found:
         found = [asked]
     elif published := tx.scalar(select(a).where(ArticleRow.url == asked).limit(1)):

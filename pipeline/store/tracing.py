@@ -29,6 +29,7 @@ from pipeline.store.models import (
     SightingRow,
     StoryRow,
 )
+from pipeline.store.queries import beginning
 from pipeline.store.verdicts import article_of
 from pipeline.stories.values import Member
 from schemas.messages import Article, Assessment, DeadLetter, Release, Sighting, Story
@@ -113,13 +114,9 @@ class Trace:
     refusals: Sequence[Refusal] = ()
 
 
-def resolve(tx: Connection, beginning: str) -> str | None:
+def resolve(tx: Connection, words: str) -> str | None:
     """The one id that begins so, None where none or several do."""
-    found: set[str] = set()
-    for column in (KnownRow.article_id, ArticleRow.article_id):
-        # A range, not LIKE, which the key's index cannot answer in every collation.
-        query = select(column).where(column >= beginning, column < f"{beginning}\U0010ffff")
-        found.update(i for i in tx.scalars(query.order_by(column).limit(20)) if i.startswith(beginning))
+    found = {i for ids in (KnownRow.article_id, ArticleRow.article_id) for i in beginning(tx, ids, words)}
     return found.pop() if len(found) == 1 else None
 
 

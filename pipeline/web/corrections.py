@@ -25,8 +25,8 @@ class Correction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be sent: what is right instead, who says so, and why."""
 
     right: Change
-    by: Annotated[str, Meta(min_length=1, max_length=100)]
-    note: Annotated[str, Meta(max_length=1000)] = ""
+    by: Annotated[str, Meta(min_length=1, max_length=corrections.NAME)]
+    note: Annotated[str, Meta(max_length=corrections.NOTE)] = ""
 
 
 def correct(engine: Engine) -> Callable[[Request], Awaitable[Response]]:

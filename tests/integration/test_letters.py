@@ -20,7 +20,7 @@ from schemas.codec import OutRecord
 from schemas.topics import ARTICLES
 from tests.conftest import World
 from tests.integration.test_workers import start_classifier, start_relay
-from tests.samples import START, article, out
+from tests.samples import START, article, dead_letter, out
 from tests.until import until
 
 pytestmark = pytest.mark.integration
@@ -100,7 +100,8 @@ def test_what_the_store_has_newer_is_refused_and_said(world: World) -> None:
 
 
 def test_what_no_topic_takes_is_refused(world: World) -> None:
-    large = msgspec.convert(json.loads(codec.encode(dead_letter(world))), dead_letters.DeadLetter)
+    sample = dead_letter(world.topics[ARTICLES].name)
+    large = msgspec.convert(json.loads(codec.encode(sample)), dead_letters.DeadLetter)
     with world.engine.begin() as tx:
         dead_letters.add(
             tx,
@@ -114,24 +115,6 @@ def test_what_no_topic_takes_is_refused(world: World) -> None:
         f"3000000 bytes are more than {world.topics[ARTICLES].name} takes",
         "this deployment has no topic gone",
     ]
-
-
-def dead_letter(world: World) -> dead_letters.DeadLetter:
-    return dead_letters.DeadLetter(
-        topic=world.topics[ARTICLES].name,
-        partition=0,
-        offset=0,
-        timestamp=START,
-        key=b"k",
-        value=b"v",
-        headers=[],
-        reason="decode",
-        errors=["x"],
-        fingerprint="f",
-        worker="classifier",
-        worker_version="v",
-        failed_at=START,
-    )
 
 
 def test_a_flood_stops_the_worker_and_says_what_to_do(world: World) -> None:

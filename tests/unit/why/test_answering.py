@@ -11,8 +11,8 @@ from pipeline.store.tracing import Carrier, Letter, Placed, Refusal, Trace
 from pipeline.stories import Settings as StorySettings
 from pipeline.stories import State, decide
 from pipeline.why import Answer, answer, asked
-from schemas.messages import Assessment, DeadLetter, Relevance, Sighting
-from tests.samples import StubClassifier, article
+from schemas.messages import Assessment, Relevance, Sighting
+from tests.samples import StubClassifier, article, dead_letter
 from tests.unit.feeds.feed_factory import a_feed
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -39,19 +39,14 @@ STORED = Trace(
     sightings=[Sighting(feed="paper", url=FIRST.url, seen_at=FIRST.observed_at)],
 )
 JUDGED = replace(STORED, verdict=VERDICT, written_at=NOW)
-LETTER = DeadLetter(
-    topic="news.articles.v1",
+LETTER = dead_letter(
+    "news.articles.v1",
     partition=3,
     offset=5,
     timestamp=NOW,
     key=FIRST.article_id.encode(),
     value=b"{",
-    headers=[],
-    reason="decode",
     errors=["ContractError: no"],
-    fingerprint="f",
-    worker="classifier",
-    worker_version="v",
     failed_at=NOW,
 )
 LINES = [
