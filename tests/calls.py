@@ -19,6 +19,7 @@ from pipeline.feeds.outcomes import Known
 from pipeline.feeds.values import Feed, FeedState, Robots
 from pipeline.store import (
     aggregates,
+    announced,
     backup,
     balance,
     claims,
@@ -503,7 +504,7 @@ def _reconcile(tx: Connection, s: Filled) -> None:
             known_ids = {ASSESSMENTS: s.ids, STORIES: s.stories, RELEASES: s.releases}[name]
             state = {"topic": name, "version": 9, "gone": False, "place": "here"}
             witness.announce(proof, [state | {"key": key} for key in known_ids[: s.batch]])
-            witness.unannounced(proof, tx, aggregate, name, since)
-            witness.unknown(proof, tx, aggregate, name)
-        witness.letters(proof, ARTICLES, f"{ARTICLES}.dead-letters", since)
+            announced.unannounced(proof, tx, aggregate, name, since)
+            announced.unknown(proof, tx, aggregate, name)
+        announced.letters(proof, ARTICLES, f"{ARTICLES}.dead-letters", since)
         balance.save(tx, balance.Balance(at, since, [], [], 0))

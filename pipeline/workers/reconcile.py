@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.bus.connection import Broker, UnavailableError
 from pipeline.bus.reading import ends, offsets_since, read_to_end
-from pipeline.store import balance, progress, witness
+from pipeline.store import announced, balance, progress, witness
 from pipeline.store.aggregates import AGGREGATES
 from pipeline.store.balance import Balance, Finding, Line
 from pipeline.store.witness import Published
@@ -209,10 +209,10 @@ class _Proof:
         for page in self._pages(topic):
             witness.announce(self._tx, [_state(r, r.key) for r in page if r.key is not None])
         with self._engine.connect() as now:
-            count, waiting, missing = witness.unannounced(
+            count, waiting, missing = announced.unannounced(
                 self._tx, now, aggregate, topic.name, self._begin(topic)
             )
-            surplus = witness.unknown(self._tx, now, aggregate, topic.name)
+            surplus = announced.unknown(self._tx, now, aggregate, topic.name)
         self._findings.add(*missing, *surplus)
         parts = {"on the topic": count - waiting - len(missing), "waiting in the outbox": waiting}
         return Line(f"states for {topic.name}", count, parts, surplus=len(surplus))
@@ -224,7 +224,7 @@ class _Proof:
             events = [(r, event_id_of(r.headers)) for r in page]
             witness.announce(self._tx, [_state(r, event.encode()) for r, event in events if event])
         source = self._topics[name].name
-        count, waiting, missing = witness.letters(self._tx, source, topic.name, self._begin(topic))
+        count, waiting, missing = announced.letters(self._tx, source, topic.name, self._begin(topic))
         self._findings.add(*missing)
         parts = {"on the topic": count - waiting - len(missing), "waiting in the outbox": waiting}
         return Line(f"dead letters of {source}", count, parts)
