@@ -175,3 +175,7 @@ def world(servers: Servers, template: str, tmp_path: Path) -> Iterator[World]:
     with admin.connect() as tx:
         tx.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+    # A world has a hundred partitions: those of 200 tests are more open files than a broker may have.
+    with servers.broker.admin() as kafka:
+        left = [topic for topic in kafka.list_topics() if topic.startswith(settings.topic_prefix)]
+        kafka.delete_topics(left, raise_errors=False)
