@@ -28,7 +28,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "4"
+_CODE = "5"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
@@ -40,7 +40,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where the lines are drawn.
 
     `core`, `focus`: least probabilities against none and against peripheral. `event`: least probability of an
-    event after the first. `short`: up to this many characters a text has at most five products.
+    event after the first. A text of up to `short` characters is a summary: it has at most `products`, and
+    what it names behind `opening` characters is background, which is not counted.
     """
 
     core: float = 0.45
@@ -50,6 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     products: int = 5
     amounts: int = 20
     short: int = 2_000
+    opening: int = 400
     spans: int = 8
 
 
@@ -169,6 +171,8 @@ class Classifier:
                     cues.append((field, Hit(start, end, payload)))
         own = self._own(article, title)
         mentions = settle(names, {hit.payload.signal for _, hit in cues}, own.actor if own else "")
+        if len(article.text) <= self._settings.short:
+            mentions = [m for m in mentions if m.field is title or m.start < self._settings.opening]
         passage = opening(title, text)
         features = signal_features(passage, cues, mentions)
         if own is not None and all(mention.actor != own.actor for mention in mentions):

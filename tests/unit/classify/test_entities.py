@@ -94,6 +94,18 @@ def test_a_short_text_has_five_products_at_most(assess: Assess) -> None:
     assert len(assess("A new AI model beats all", text + " x" * 1500).products) == 7
 
 
+def test_what_a_summary_names_at_its_end_is_background(assess: Assess) -> None:
+    text = "The model is quick and good. " * 15 + "Google's Gemini 3 is older."
+    found = assess("OpenAI releases GPT-6, a new AI model", text)
+    assert ([each.id for each in found.actors], [each.name for each in found.products]) == (
+        ["openai"],
+        ["GPT-6"],
+    )
+    whole = assess("OpenAI releases GPT-6, a new AI model", text + " It can do more." * 150)
+    assert "google" in [each.id for each in whole.actors]
+    assert "Gemini 3" in [each.name for each in whole.products]
+
+
 def test_an_actor_speaks_on_its_own_site(assess: Assess) -> None:
     found = assess("Introducing our new reasoning model", url="https://www.anthropic.com/news/x")
     assert [each.id for each in found.actors] == ["anthropic"]
