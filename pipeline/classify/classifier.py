@@ -33,7 +33,7 @@ _CODE = "5"
 READ_TITLE, READ_TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
 _AHEAD = ("rumoured", "announced", "delayed")
-_TIMED = ("plan", "future", "rumour", "leak", "delay", "withdraw", "release-verb")
+_TIMED = ("ahead", "delay", "future", "hedge", "leak", "plan", "release-verb", "rumour", "withdraw")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
