@@ -388,6 +388,7 @@ def _claims(tx: Connection, s: Filled) -> None:
     place = (ARTICLES, 0)
     claims.claim(tx, "classifier", "other", [place])
     claims.beat(tx, "classifier", "other")
+    claims.go(tx, "classifier", "other", {place: 50})
     claims.begin(tx, "classifier", place, 7)
     claims.survive(tx, "classifier", place, 7)
     claims.claims(tx, "classifier")

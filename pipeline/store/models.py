@@ -294,7 +294,8 @@ class ConsumerOffsetRow(Base):
 class ClaimRow(Base):
     """The process that reads a partition for a group; there is none where the last one left in good order.
 
-    After a death it tries records alone: `trying` is the offset of the one under way, `attempts` how often.
+    Before `reach` it had many records in hand. After a death those are tried alone: `trying` is the offset of
+    the one under way, `attempts` how often.
     """
 
     __tablename__ = "claims"
@@ -303,6 +304,7 @@ class ClaimRow(Base):
     partition: Mapped[int] = mapped_column(primary_key=True)
     owner: Mapped[str]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    reach: Mapped[int | None]
     trying: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
 

@@ -26,7 +26,6 @@ def strategy(
     source: str = ARTICLES,
     *,
     keep: timedelta | None = None,
-    cautious: int = 500,
 ) -> StoreStrategy:
     """What the consumer loop runs on `source`: `news.articles.v1` or `news.backfill.v1`.
 
@@ -59,6 +58,5 @@ def strategy(
         write,
         worker=NAMES[source],
         version=classifier.version,
-        cautious=cautious,
         slice=SLICE,
     )

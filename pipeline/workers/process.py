@@ -93,7 +93,7 @@ def _classifier(
     known = topics(settings.topic_prefix)
     count = settings.batch
     strategy: Strategy = classifier.strategy(
-        engine, known, group, load_classifier(), source, keep=settings.keep_articles, cautious=count
+        engine, known, group, load_classifier(), source, keep=settings.keep_articles
     )
     if source == BACKFILL:
         # A batch waits for its time inside the loop: it is to be worth a second, no more.
@@ -110,7 +110,7 @@ def _storyteller(engine: Engine, settings: Settings, servers: Servers, instance:
 
     def run(stop: threading.Event) -> None:
         def body(lease: Lease) -> None:
-            strategy = storyteller.strategy(engine, known, group, version, lease, cautious=settings.batch)
+            strategy = storyteller.strategy(engine, known, group, version, lease)
             # Only the leader is in the group, so any leader may be its one static member.
             ConsumerLoop(
                 servers.broker,

@@ -24,13 +24,7 @@ def tell(tx: Connection, topics: Mapping[str, Topic], assessments: Sequence[Asse
 
 
 def strategy(
-    engine: Engine,
-    topics: dict[str, Topic],
-    group: str,
-    version: str,
-    lease: Lease,
-    *,
-    cautious: int = 500,
+    engine: Engine, topics: dict[str, Topic], group: str, version: str, lease: Lease
 ) -> StoreStrategy:
     """What the consumer loop runs on `ai-race.assessments.v1` while `lease` is held."""
     return StoreStrategy(
@@ -43,5 +37,4 @@ def strategy(
         worker=NAME,
         version=version,
         lease=lease,
-        cautious=cautious,
     )

@@ -2,8 +2,8 @@
 
 What cannot be decoded or prepared becomes a dead letter in the same transaction as its neighbours' results,
 at no cost to them. A batch that cannot be written is halved until the record that fails stands alone, so that
-one bad record costs one record. A database that is down is no dead letter. After a death of a partition's
-last reader, its next records are done one at a time, and one that kills again and again is put aside.
+one bad record costs one record. A database that is down is no dead letter. After the death of a partition's
+last reader, what it had in hand is done one at a time, and a record that kills again and again is put aside.
 """
 
 import logging
@@ -25,6 +25,7 @@ from pipeline.bus.gathering import Batch, Place
 from pipeline.store import claims, dead_letters, leases, progress
 from pipeline.store.aggregates import ConflictError
 from pipeline.store.faults import is_of_data
+from pipeline.workers.caution import FEW, Caution
 from pipeline.workers.flood import Flood, FloodError
 from pipeline.workers.letters import letter
 from schemas.codec import ContractError, decode
@@ -57,9 +58,8 @@ class StoreStrategy:
     """What every worker on a topic does; `prepare` and `write` are what makes it the one it is.
 
     `prepare` takes a decoded message and does the work that needs no database; `write` writes a batch of what
-    it returned. `lease`, where given, is held in every writing transaction. `cautious` records of a partition
-    are done one at a time after a death: as many as a batch may have. With `slice`, so many records of a
-    batch are written, with their offsets, while the next ones are prepared; without, a batch is a whole.
+    it returned. `lease`, where given, is held in every writing transaction. With `slice`, so many records of
+    a batch are written, with their offsets, while the next ones are prepared; without, a batch is a whole.
     """
 
     def __init__(
@@ -74,17 +74,14 @@ class StoreStrategy:
         worker: str,
         version: str,
         lease: leases.Lease | None = None,
-        cautious: int = 500,
         slice: int | None = None,
     ) -> None:
         self._slice = slice
         self._engine, self._group, self._topic, self._letters = engine, group, topic, letters
         self._prepare, self._results, self._worker, self._version = prepare, write, worker, version
-        self._lease, self._cautious = lease, cautious
+        self._lease = lease
         self._owner = process_name()
-        self._alone: dict[
-            Place, int
-        ] = {}  # of the next records of a partition, how many are done one at a time
+        self._cautions: dict[Place, Caution] = {}
         self._begun: tuple[Place, int] | None = None  # the last attempt that this process has marked
         self._flood = Flood()
         self._held_at = self._seen_at = monotonic()
@@ -99,17 +96,17 @@ class StoreStrategy:
             raise unavailable(error) from error
         if left:
             log.warning(
-                "%s: the last reader of %s died: one record at a time for a while",
+                "%s: the last reader of %s died: what it had in hand is done one record at a time",
                 self._group,
                 ", ".join(f"{topic}/{partition}" for topic, partition in sorted(left)),
             )
-        self._alone |= dict.fromkeys(left, self._cautious)
+        self._cautions |= {place: Caution(reach) for place, reach in left.items()}
         return found
 
     def release(self, places: Sequence[Place]) -> None:
         """Let partitions go, so that their next reader need not be cautious."""
         for place in places:
-            self._alone.pop(place, None)
+            self._cautions.pop(place, None)
         try:
             with self._engine.begin() as tx:
                 claims.release(tx, self._group, self._owner, places)
@@ -137,12 +134,14 @@ class StoreStrategy:
         """Process and write a batch. Raises UnavailableError, LeaseLostError, FloodError."""
         together = []
         for record in batch.records:
-            place = (record.topic, record.partition)
-            if left := self._alone.get(place, 0):
+            caution = self._cautions.get((record.topic, record.partition))
+            if caution and caution.covers(record.offset):
                 self._finish([self._try_alone(record)])
-                self._alone[place] = left - 1
+                caution.survived()
             else:
                 together.append(record)
+        if len(together) > FEW:
+            self._go(Batch(together).positions)
         size = self._slice or len(together) or 1
         # One thread, so that slices are written in their order; it ends here, whatever is raised.
         with ThreadPoolExecutor(1) as writer:
@@ -154,6 +153,14 @@ class StoreStrategy:
                 writing = writer.submit(self._finish, items)
             if writing:
                 writing.result()
+
+    def _go(self, positions: Mapping[Place, int]) -> None:
+        """Say what is in hand, for the next reader where this one dies."""
+        try:
+            with self._engine.begin() as tx:
+                claims.go(tx, self._group, self._owner, positions)
+        except DBAPIError as error:
+            raise unavailable(error) from error
 
     def _judge(self, record: Any) -> _Done:
         """The work on one record that needs no database."""

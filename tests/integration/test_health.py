@@ -46,6 +46,17 @@ def test_records_that_nobody_reads_are_noticed_and_claims_come_and_go(world: Wor
     assert world.scalar("SELECT count(*) FROM claims") == 0
 
 
+def test_the_next_owner_knows_what_the_last_one_had_in_hand(world: World) -> None:
+    few, many, other = ("t", 0), ("t", 1), ("t", 2)
+    with world.engine.begin() as tx:
+        assert claims.claim(tx, "g", "first", [few, many, other]) == {}
+        claims.go(tx, "g", "first", {many: 70, other: 30})
+        claims.go(tx, "g", "a stranger", {few: 500, many: 500})
+        claims.go(tx, "g", "first", {other: 20})  # an operator's reset led back
+        claims.release(tx, "g", "first", [other])
+        assert claims.claim(tx, "g", "second", [few, many, other]) == {few: 0, many: 70}
+
+
 def test_a_replay_on_its_way_to_a_deadly_record_keeps_the_count_of_its_deaths(world: World) -> None:
     place = ("t", 0)
     with world.engine.begin() as tx:

@@ -38,6 +38,7 @@ LOST = {
     "0007": {"claims", "consumer_offsets.moved_at"},
     "0008": {"balance"},
     "0010": {"corrections"},
+    "0011": {"claims.reach"},
 }
 # Under another name before.
 RENAMED = {"first_seen_at": "seen_at"}
