@@ -23,7 +23,8 @@ from .folding import Folded
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, Weights, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
 from .passages import around, opening, sections
-from .roles import RoleReader, RoleTable
+from .role_table import RoleTable
+from .roles import RoleReader
 from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
@@ -56,11 +57,14 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Reading(Struct):
-    """An article read: its fields folded, the cues in them, who is meant, the features of its opening."""
+    """An article read: its fields folded, the cues in them, who is meant, whose site it is on, the features
+    of its opening.
+    """
 
     fields: tuple[Folded, Folded]
     cues: list[tuple[Folded, Hit[Cue]]]
     mentions: list[Mention]
+    own: str
     features: dict[str, Feature]
 
 
@@ -89,7 +93,7 @@ class Classifier:
                     self._phrases.add(phrase, Cue(signal.id, phrase), whole=True)
         self._phrases.compile()
         self._patterns = Patterns(flat)
-        self._roles = RoleReader(table("roles.yaml", tables, RoleTable))
+        self._roles = RoleReader(table("roles.yaml", tables, RoleTable), self._kinds)
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
         self._amounts = AmountReader(table("amounts.yaml", tables, AmountTable))
         self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
@@ -148,7 +152,7 @@ class Classifier:
             published_at=article.published_at,
             feed=article.feed.id,
             relevance=relevance,
-            actors=self._actors(reading.mentions, events[0].id if events else "") if named else [],
+            actors=self._actors(reading, events[0].id if events else "") if named else [],
             products=self._products(reading.mentions, len(article.text)) if named else [],
             events=events,
             status=status,
@@ -179,7 +183,7 @@ class Classifier:
             # On its own site an actor says "we": the headline is its move.
             mentions.insert(0, own)
         features |= shape_features(passage, mentions, self._kinds, own)
-        return _Reading((title, text), cues, mentions, features)
+        return _Reading((title, text), cues, mentions, own.actor if own else "", features)
 
     def _relevance(self, odds: Mapping[str, float], reading: "_Reading") -> Relevance:
         chance = probability(odds["core"])
@@ -250,12 +254,13 @@ class Classifier:
             if event == main or probability(best[event][0]) >= self._settings.event
         ]
 
-    def _actors(self, mentions: Sequence[Mention], event: str) -> list[NamedActor]:
+    def _actors(self, reading: _Reading, event: str) -> list[NamedActor]:
+        mentions = reading.mentions
         return [
             NamedActor(
                 id=actor, role=role, spans=spans(_places(mentions, "actor", actor)[: self._settings.spans])
             )
-            for actor, role in self._roles.read(mentions, event).items()
+            for actor, role in self._roles.read(mentions, event, reading.own).items()
         ]
 
     def _products(self, mentions: Sequence[Mention], length: int) -> list[Product]:

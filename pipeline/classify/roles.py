@@ -1,123 +1,167 @@
 """Which part each actor has in an article: mover, partner, target, rival or mentioned.
 
-Cues (a table of the lexicon) are words right before or right after a name: `against X`, `X-backed`,
-`sues X`. Names in a list (`X, Y and Z`) have one part. Without either the first one named moves, and the main
-event tells what the others are to it: whoever is in a deal's title is a partner, in a ranking's text a rival.
+Names side by side (`X, Y and Z`, `OpenAI's o1`) have one part. Cues (a table of the lexicon) tell it: words
+right before or after them (`rivals like X`, `X-backed`), words of their clause between the name before and
+them (`buys the start-up X`) or behind them (`X verklagen`). Without any the first ones named move, and so
+does who opens a clause of the title; the main event tells what others are to them: who is in a deal's title
+is a partner, in a ranking's text a rival.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from .entities import Mention
-from .folding import fold, is_cjk, is_inner
-from .lexicon import EVENTS, ROLES, LexiconError
+from .folding import fold
+from .passages import LEAD
+from .role_table import OPPOSED, Phrases, RoleTable, Words
 
-# How far before and after a name a cue may stand, in characters.
-_REACH = 28
+# How far from a name a cue may stand, in characters: right beside it, and in its clause.
+_REACH, _CLAUSE = 28, 80
 # What may stand between a cue and the name.
-_ARTICLES = ("the ", "der ", "die ", "das ", "den ", "dem ")
+_ARTICLES, _ARTICLE = ("the ", "der ", "die ", "das ", "den ", "dem "), 4
 _OPENING, _CLOSING = " \"'(", " \"')-"
+# Where a clause ends.
+_STOP = re.compile(r"[,:;.!?](?=\s|$)|[。、!?;,:…|/\n]| [-+] |--")
+# What stands between two names of one actor.
+_OWN = re.compile(r"(?:'s|s|的|의|の)?[ \"'(]*")
+# These compete with labs.
+_LIKE_LABS = ("apps", "cloud", "community", "research")
 
 
-class Cues(Struct, frozen=True, forbid_unknown_fields=True):
-    """Words of one role that stand right before or right after a name."""
+class _Around(Struct, frozen=True):
+    """The words around a list of names.
 
-    before: list[str] = []
-    after: list[str] = []
-
-
-class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Cues by role (of two that fit the longer wins, then the first role); `joins` link the names of a list.
-
-    By event `second` is who else is in the title, `below` who is in the text only.
+    `before` is the actor named before it, if near in its field, `gap` what stands between; `after` follows,
+    `rest` as far as the clause goes, of which `reach` characters up to the next name.
     """
 
-    cues: dict[str, Cues]
-    joins: list[str]
-    second: dict[str, str]
-    below: dict[str, str]
+    before: str
+    gap: str
+    after: str
+    rest: str
+    reach: int
 
 
 class RoleReader:
-    """The table, ready to read. Raises LexiconError when it names unknown roles or events."""
+    """The table, ready to read, and the kinds of actors. Raises LexiconError: see `RoleTable.check`."""
 
-    def __init__(self, table: RoleTable) -> None:
-        if unknown := {*table.cues, *table.second.values(), *table.below.values()} - set(ROLES):
-            raise LexiconError(f"lexicon table roles.yaml has unknown roles {sorted(unknown)}")
-        if unknown := {*table.second, *table.below} - set(EVENTS):
-            raise LexiconError(f"lexicon table roles.yaml has unknown events {sorted(unknown)}")
+    def __init__(self, table: RoleTable, kinds: Mapping[str, str]) -> None:
+        table.check()
         self._second, self._below = table.second, table.below
+        self._kinds = {actor: "lab" if kind in _LIKE_LABS else kind for actor, kind in kinds.items()}
         joins = "|".join(re.escape(fold(join)) for join in sorted(table.joins, key=lambda join: -len(join)))
-        self._join = re.compile(rf"s? ?(?:{joins}) ?(?:the |der |die |das )?")
-        self._before = _Words({role: cues.before for role, cues in table.cues.items()})
-        self._after = _Words({role: cues.after for role, cues in table.cues.items()})
+        self._join = re.compile(rf"(?:-?s? ?(?:{joins}) ?(?:the |der |die |das )?)?")
+        self._before = Words({role: cues.before for role, cues in table.cues.items()})
+        self._after = Words({role: cues.after for role, cues in table.cues.items()})
+        self._toward = Phrases({role: cues.toward for role, cues in table.cues.items()})
+        self._behind = Phrases({role: cues.behind for role, cues in table.cues.items()})
+        self._passive = Phrases({role: cues.passive for role, cues in table.cues.items()})
+        self._loose = Phrases({role: cues.loose for role, cues in table.cues.items()})
+        self._joint = Phrases({"partner": table.joint})
 
-    def read(self, mentions: Sequence[Mention], event: str) -> dict[str, str]:
-        """The role of each actor named (in reading order, title first) in an article with this main event."""
-        found: dict[str, str] = {}
-        last: Mention | None = None
-        for mention in mentions:
-            before, last = last, mention
-            if found.get(mention.actor, "mentioned") != "mentioned":
+    def read(self, mentions: Sequence[Mention], event: str, own: str = "") -> dict[str, str]:
+        """The role of each actor named (in reading order, title first) in an article with this main event.
+
+        On a site of its `own` an actor moves, unless another organisation is named first: its customer, say.
+        """
+        found = {own: "mover"} if own and any(m.actor == own or m.product for m in mentions[:1]) else {}
+        default: dict[str, str] = {}
+        for start, end in self._lists(mentions):
+            names = mentions[start:end]
+            new = [m.actor for m in names if found.get(m.actor, "mentioned") == "mentioned"]
+            if not new:
                 continue
-            role = self._cue(mention)
-            # A partner's cue may be no more than the list's `and`.
-            if role in ("", "partner") and before is not None and self._joined(before, mention):
-                role = found[before.actor]
-            if not role and "mover" not in found.values():
-                role = "mover"
-            elif not role and mention.field.field == "title":
-                role = self._second.get(event, "mover")
-            found[mention.actor] = role or self._below.get(event, "mentioned")
-        return found
+            titled = names[0].field.field == "title"
+            movers = [actor for actor, role in found.items() if role == "mover"]
+            around = _around(mentions, start, end)
+            role = self._told(around, bool(movers)) if titled or names[0].start < LEAD else ""
+            if role == OPPOSED:
+                role = "target" if self._second.get(event) == "target" else "rival"
+            if role == "mover" and around.before in movers:
+                found[around.before] = "target"  # is left, bought or sued by it
+            if role := role or found.get(names[0].actor, ""):
+                found |= dict.fromkeys(new, role)
+                continue
+            new = [actor for actor in dict.fromkeys(new) if actor not in default and actor not in found]
+            if movers and not (titled and around.before and _opens(around.gap)):
+                default |= {actor: self._default(event, actor, titled, movers[0]) for actor in new}
+                continue
+            found |= dict.fromkeys(new, "mover")
+            if not movers and len(new) == 2:
+                inside = names[0].field.text[names[0].end : names[-1].start]
+                if self._joint.first(inside + around.rest, len(inside) + around.reach):
+                    found[new[1]] = "partner"
+        return {
+            actor: found.get(actor) or default[actor] for actor in dict.fromkeys(m.actor for m in mentions)
+        }
 
-    def _joined(self, first: Mention, second: Mention) -> bool:
-        """Whether two names stand side by side in one list."""
-        if first.field is not second.field or first.actor == second.actor:
-            return False
-        return self._join.fullmatch(first.field.text[first.end : second.start]) is not None
+    def _lists(self, mentions: Sequence[Mention]) -> Iterator[tuple[int, int]]:
+        """Where lists of names side by side begin and end; most hold one."""
+        start = 0
+        for at in range(1, len(mentions)):
+            first, second = mentions[at - 1], mentions[at]
+            if first.field is second.field and first.end <= second.start:
+                between = _OWN if first.actor == second.actor else self._join
+                if between.fullmatch(first.field.text, first.end, second.start):
+                    continue
+            yield start, at
+            start = at
+        if mentions:
+            yield start, len(mentions)
 
-    def _cue(self, mention: Mention) -> str:
-        """The role the words next to a mention give it, empty if none."""
-        text = mention.field.text
-        before = text[max(0, mention.start - _REACH) : mention.start]
-        after = text[mention.end : mention.end + _REACH]
-        for article in _ARTICLES:
-            if before.endswith(article):
-                before = before.removesuffix(article)
-                break
+    def _told(self, around: _Around, moved: bool) -> str:
+        """The role that the words before and behind a list give it, empty if none."""
+        head = around.gap[-_REACH:]
+        if head.endswith(_ARTICLES):
+            head = head[:-_ARTICLE]
+        # `X's rival Y`: the words are about the name before.
+        owned = around.before and self._beside(around.gap) not in ("", "mentioned")
+        if not owned and (role := self._before.ending(head.rstrip(_OPENING))):
+            return role
+        if role := self._beside(around.after):
+            return role
+        if not moved and (role := self._passive.first(around.rest, around.reach)):
+            return role
+        clause = _STOP.split(around.gap)[-1]
+        if not owned and (role := self._toward.last(clause)):
+            return role
+        if moved and (role := self._behind.first(around.rest, around.reach)):
+            return role
+        return "" if owned else self._loose.last(clause)
+
+    def _beside(self, after: str) -> str:
+        """The role that the words right behind a name give it, empty if none."""
         after = after.removeprefix("'s")
-        return (
-            self._before.ending(before.rstrip(_OPENING))
-            or self._after.beginning(after)
-            or self._after.beginning(after.lstrip(_CLOSING))
-        )
+        bare = after.lstrip(_CLOSING)
+        return self._after.beginning(after) or (self._after.beginning(bare) if bare != after else "")
+
+    def _default(self, event: str, actor: str, titled: bool, mover: str) -> str:
+        """The role without a cue; in the text alone only who is of a kind is a rival, and a state scenery."""
+        if titled:
+            return self._second.get(event, "partner")
+        role = self._below.get(event, "mentioned")
+        kind = self._kinds.get(actor, "")
+        alike = kind == self._kinds.get(mover, "")
+        return "mentioned" if kind == "state" or (role == "rival" and not alike) else role
 
 
-class _Words:
-    """Cues by their role, looked up by length: a search for each of 300 would take longer than all else."""
+def _around(mentions: Sequence[Mention], start: int, end: int) -> _Around:
+    first, last = mentions[start], mentions[end - 1]
+    text, before, since = first.field.text, "", max(0, first.start - _CLAUSE)
+    if start and (left := mentions[start - 1]).field is first.field and since <= left.end <= first.start:
+        before, since = left.actor, left.end
+    after = text[last.end : last.end + _CLAUSE]
+    stop = _STOP.search(after)
+    rest = after[: stop.start()] if stop else after
+    reach = len(rest)
+    if end < len(mentions) and mentions[end].field is last.field:
+        reach = min(reach, mentions[end].start - last.end)
+    return _Around(before, text[since : first.start], after, rest, reach)
 
-    def __init__(self, cues: Mapping[str, Sequence[str]]) -> None:
-        self._roles: dict[str, str] = {}
-        for role, words in cues.items():
-            for word in words:
-                self._roles.setdefault(fold(word), role)
-        self._lengths = sorted({len(word) for word in self._roles}, reverse=True)
 
-    def ending(self, text: str) -> str:
-        """The role of the longest cue that ends a text and begins with a word, empty if none."""
-        for length in self._lengths:
-            start = len(text) - length
-            role = self._roles.get(text[start:]) if start >= 0 else None
-            if role and (is_cjk(text[start]) or not is_inner(text, start - 1)):
-                return role
-        return ""
-
-    def beginning(self, text: str) -> str:
-        """The role of the longest cue that begins a text, empty if none."""
-        for length in self._lengths:
-            if role := self._roles.get(text[:length]):
-                return role
-        return ""
+def _opens(gap: str) -> bool:
+    """Whether a name behind this gap opens a clause."""
+    _, *rest = _STOP.split(gap)
+    return bool(rest) and not rest[-1].strip(_OPENING)

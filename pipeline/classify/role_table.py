@@ -1,0 +1,102 @@
+"""The words that tell roles: the shape of `tables/roles.yaml`, and the words made ready to be looked up."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from .folding import Folded, fold, is_cjk, is_inner
+from .lexicon import EVENTS, ROLES, LexiconError
+from .matcher import PhraseMatcher
+
+# The part that a cue such as `against` gives: a target where the event has targets, else a rival.
+OPPOSED = "opposed"
+
+
+class Cues(Struct, frozen=True, forbid_unknown_fields=True):
+    """Words of one role: right `before` or `after` a name, as they are, or phrases of its clause.
+
+    `toward` stands between the name before (or the beginning of the clause) and this one, `loose` too, where
+    nothing else tells; `behind` after the name once somebody moves, `passive` as long as nobody does.
+    """
+
+    before: list[str] = []
+    after: list[str] = []
+    toward: list[str] = []
+    behind: list[str] = []
+    passive: list[str] = []
+    loose: list[str] = []
+
+
+class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Cues by role, `opposed` among them, and the roles by event of those that have no cue.
+
+    `joins` link the names of a list; `joint` are phrases in or behind a list of two that make the second the
+    first one's partner. `second` is who else is in the title, `below` who is in the text only.
+    """
+
+    cues: dict[str, Cues]
+    joins: list[str]
+    second: dict[str, str]
+    below: dict[str, str]
+    joint: list[str] = []
+
+    def check(self) -> None:
+        """Raises LexiconError when it names unknown roles or events."""
+        if unknown := {*self.cues, *self.second.values(), *self.below.values()} - {*ROLES, OPPOSED}:
+            raise LexiconError(f"lexicon table roles.yaml has unknown roles {sorted(unknown)}")
+        if unknown := {*self.second, *self.below} - set(EVENTS):
+            raise LexiconError(f"lexicon table roles.yaml has unknown events {sorted(unknown)}")
+
+
+class Phrases:
+    """Phrases by their role, found anywhere in a clause."""
+
+    def __init__(self, cues: Mapping[str, Sequence[str]]) -> None:
+        self._matcher: PhraseMatcher[str] = PhraseMatcher()
+        for role, phrases in cues.items():
+            for phrase in phrases:
+                self._matcher.add(phrase, role)
+        self._matcher.compile()
+
+    def first(self, text: str, limit: int) -> str:
+        """The role of the phrase that begins first and before `limit`, the longer of two, empty if none."""
+        hits = ((start, -end, role) for start, end, role in self._find(text) if start < limit)
+        return min(hits, default=(0, 0, ""))[2]
+
+    def last(self, text: str) -> str:
+        """The role of the phrase that ends last, the longer of two, empty if none."""
+        hits = ((end, -start, role) for start, end, role in self._find(text))
+        return max(hits, default=(0, 0, ""))[2]
+
+    def _find(self, text: str) -> list[tuple[int, int, str]]:
+        return list(self._matcher.find(Folded("", text, text, None))) if text else []
+
+
+class Words:
+    """Words by their role at an end of a text, by their outer character: to try each would take too long."""
+
+    def __init__(self, cues: Mapping[str, Sequence[str]]) -> None:
+        roles: dict[str, str] = {}
+        for role, words in cues.items():
+            for word in words:
+                roles.setdefault(fold(word), role)
+        self._by_first: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self._by_last: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for word, role in sorted(roles.items(), key=lambda item: -len(item[0])):
+            self._by_first[word[0]].append((word, role))
+            self._by_last[word[-1]].append((word, role))
+
+    def beginning(self, text: str) -> str:
+        """The role of the longest cue that begins a text, empty if none."""
+        for word, role in self._by_first.get(text[:1], ()):
+            if text.startswith(word):
+                return role
+        return ""
+
+    def ending(self, text: str) -> str:
+        """The role of the longest cue that ends a text and begins with a word, empty if none."""
+        for word, role in self._by_last.get(text[-1:], ()):
+            if text.endswith(word) and (is_cjk(word[0]) or not is_inner(text, len(text) - len(word) - 1)):
+                return role
+        return ""
