@@ -29,7 +29,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "5"
+_CODE = "6"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it.
@@ -57,9 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Reading(Struct):
-    """An article read: its fields folded, the cues in them, who is meant, whose site it is on, the features
-    of its opening.
-    """
+    """An article read: its fields folded, the cues in them, who is meant, whose site it is on, its features."""
 
     fields: tuple[Folded, Folded]
     cues: list[tuple[Folded, Hit[Cue]]]
