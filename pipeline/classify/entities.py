@@ -82,7 +82,7 @@ def entries(actors: Iterable[Actor], grammar: ProductGrammar) -> list[tuple[str,
 
 
 def _joined(name: str) -> list[str]:
-    """A product's name with a hyphen where it has a space, and the other way round: `GitHub-Copilot-Agent`."""
+    """A product's name, and with a hyphen for a space and the other way round: `GitHub-Copilot-Agent`."""
     return list(dict.fromkeys((name, name.replace(" ", "-"), name.replace("-", " "))))
 
 
