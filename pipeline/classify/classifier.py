@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Reading(Struct):
-    """An article read: its fields folded, the cues in them, who is meant, whose site it is on, its features."""
+    """An article read: folded fields, the cues in them, who is meant, whose site it is on, features."""
 
     fields: tuple[Folded, Folded]
     cues: list[tuple[Folded, Hit[Cue]]]

@@ -6,8 +6,10 @@ Longer readings win over the shorter ones inside them (`Meta-Analyse` over `Meta
 
 import re
 from collections.abc import Container, Iterable, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .folding import Folded, fold, is_inner
 from .lexicon import Actor, Name, Product
@@ -70,26 +72,38 @@ def entries(actors: Iterable[Actor], grammar: ProductGrammar) -> list[tuple[str,
             family = _family(actor.id, product, grammar)
             for raw in (product.name, *product.aliases):
                 name = raw if isinstance(raw, Name) else Name(raw, case=product.case, needs=product.needs)
-                # The end is left open: `Qwen3` is `Qwen` with a version.
-                found.append(
-                    (f"{name.text}*", Entry(actor.id, name, native=True, aside=name.aside, family=family))
-                )
+                for text in _joined(name.text):
+                    written = replace(name, text=text)
+                    # The end is left open: `Qwen3` is `Qwen` with a version.
+                    found.append(
+                        (f"{text}*", Entry(actor.id, written, native=True, aside=name.aside, family=family))
+                    )
     return found
+
+
+def _joined(name: str) -> list[str]:
+    """A product's name, and with a hyphen for a space and the other way round: `GitHub-Copilot-Agent`."""
+    return list(dict.fromkeys((name, name.replace(" ", "-"), name.replace("-", " "))))
 
 
 def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
     version = grammar.version if product.version is None else product.version
-    words = {*product.variants, *(grammar.variants if version else ())}
-    if not version and not words:
-        return Family(actor, product, None)
+    words = frozenset((*product.variants, *(grammar.variants if version else ())))
+    tail = _tail(version, words, grammar.size if version else "") if version or words else None
+    return Family(actor, product, tail)
+
+
+@lru_cache(maxsize=1_000)
+def _tail(version: str, words: frozenset[str], size: str) -> re.Pattern[str]:
+    # Most families are written alike: a pattern of all words costs more to put together than to look up.
     variants = [re.escape(fold(word)) for word in sorted(words, key=lambda word: (-len(word), word))]
-    variant = "|".join([*([grammar.size] if version else []), *variants])
+    variant = "|".join([*([size] if size else []), *variants])
     # No part may end inside a word: `Gemini Pro免费` is one, `Gemini Prozess` is not; `Llama 4 %` is a share.
     tail = rf"(?P<before>(?:[ -](?:{variant}){_END})*)"
     if version:
         tail += rf"(?:[ -]?(?P<version>{version}){_END}(?![.,]\d| ?%))?"
         tail += rf"(?P<after>(?:[ -]?(?:{variant}){_END})*)"
-    return Family(actor, product, re.compile(tail))
+    return re.compile(tail)
 
 
 def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], own: str) -> list[Mention]:

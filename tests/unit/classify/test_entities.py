@@ -40,6 +40,8 @@ def test_names_are_found_in_every_script(assess: Assess, title: str, actor: str)
         ("Research on metadata and AI", "", "meta"),
         ("JD Vance speaks on AI", "", "jd"),
         ("The cursor of AI is a mouse cursor", "", "cursor"),
+        ("新智元：AI模型开源", "", "agibot"),
+        ("갤럭시 S26 시리즈와 AI", "", "apple"),
     ],
 )
 def test_what_only_looks_like_a_name_is_none(assess: Assess, title: str, text: str, actor: str) -> None:
@@ -69,6 +71,10 @@ def test_what_only_looks_like_a_name_is_none(assess: Assess, title: str, text: s
         ("Nvidia may sell the H20 AI chip again", "H20", "nvidia"),
         ("AMD ships the MI300X AI chip", "MI300X", "amd"),
         ("Moonshot AI open-sources Kimi K2", "Kimi K2", "moonshot"),
+        ("Moonshot AI releases Kimi K2 0905", "Kimi K2 0905", "moonshot"),
+        ("Meta releases Llama 4 Scout 17B 16E", "Llama 4 Scout 17B 16E", "meta"),
+        ("Microsoft zeigt GitHub-Copilot-Agenten", "GitHub Copilot", "microsoft"),
+        ("StepFun opens Step Audio 2, an AI model", "Step-Audio 2", "stepfun"),
     ],
 )
 def test_products_are_spelt_as_usual_and_owned(assess: Assess, title: str, product: str, actor: str) -> None:
