@@ -21,11 +21,11 @@ _END = r"(?![a-z0-9\u00df-\u024f\u0400-\u04ff])"
 
 
 class Family(Struct, frozen=True):
-    """A product family ready to match: its owner and the grammar of what follows its name."""
+    """A product family: its owner and the grammar of what follows its name (see `_tail`), if anything."""
 
     actor: str
     product: Product
-    tail: re.Pattern[str] | None
+    tail: tuple[str, frozenset[str], str] | None
 
 
 class Entry(Struct, frozen=True):
@@ -89,13 +89,13 @@ def _joined(name: str) -> list[str]:
 def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
     version = grammar.version if product.version is None else product.version
     words = frozenset((*product.variants, *(grammar.variants if version else ())))
-    tail = _tail(version, words, grammar.size if version else "") if version or words else None
+    tail = (version, words, grammar.size if version else "") if version or words else None
     return Family(actor, product, tail)
 
 
 @lru_cache(maxsize=1_000)
 def _tail(version: str, words: frozenset[str], size: str) -> re.Pattern[str]:
-    # Most families are written alike: a pattern of all words costs more to put together than to look up.
+    # Most families are written alike, few are met, and a pattern of all words is slow to put together.
     variants = [re.escape(fold(word)) for word in sorted(words, key=lambda word: (-len(word), word))]
     variant = "|".join([*([size] if size else []), *variants])
     # No part may end inside a word: `Gemini Pro免费` is one, `Gemini Prozess` is not; `Llama 4 %` is a share.
@@ -198,7 +198,7 @@ def _versioned(field: Folded, hit: Hit[Entry], family: Family) -> tuple[int, str
     """Where a product's name with its version ends, and its usual spelling; none where it is another word."""
     product, end, spelling = family.product, hit.end, family.product.name
     if family.tail is not None:
-        found = family.tail.match(field.text, end)
+        found = _tail(*family.tail).match(field.text, end)
         if found and found.end() > end:
             end = found.end()
             spelling = _spell(product, field, found)

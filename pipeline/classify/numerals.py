@@ -87,14 +87,18 @@ def alternatives(words: Iterable[str]) -> str:
         for char in word:
             node = node.setdefault(char, {})
         node[""] = _NO_LETTER if is_inner(word, len(word) - 1) else ""
-    return _branches(tree)
+    return "".join(_branches(tree))
 
 
-def _branches(tree: Mapping[str, Any]) -> str:
-    longer = [re.escape(char) + _branches(node) for char, node in sorted(tree.items()) if char]
+def _branches(tree: Mapping[str, Any]) -> tuple[str, str]:
+    """The pattern of a tree, and what is to follow it: once for all its words, as it is slow to compile."""
+    longer = [(char, *_branches(node)) for char, node in sorted(tree.items()) if char]
     if "" in tree:
-        longer.append(tree[""])
-    return longer[0] if len(longer) == 1 else f"(?:{'|'.join(longer)})"
+        longer.append(("", "", tree[""]))
+    ends = {end for *_, end in longer}
+    end = ends.pop() if len(ends) == 1 else None
+    words = [re.escape(char) + below + (own if end is None else "") for char, below, own in longer]
+    return words[0] if len(words) == 1 else f"(?:{'|'.join(words)})", end or ""
 
 
 def decimal(raw: str, *, comma: bool, either: bool = False) -> Decimal | None:
