@@ -120,12 +120,13 @@ def test_a_scheduled_poll_and_the_other_flows(
     log = tmp_path / "worker.log"
     first = until(lambda: prefect.completed(poll), 120, str(log))
     assert first[0]["auto_scheduled"]
-    assert len(world.read(ARTICLES)) == 1
+    # Runs that begin together take turns: the first to end may have left the feed to another one.
+    until(lambda: len(world.read(ARTICLES)) == 1, 120, str(log))
     # Runs that their process has left, as Prefect's users find them, block no later one. (Their leases:
     # tests/integration/test_scheduling.py.)
     for orphan in ("PENDING", "RUNNING"):
         prefect.post(f"/deployments/{poll}/create_flow_run", {"state": {"type": orphan}})
-    # It goes on by itself, and what was seen stays seen. Of runs that begin together one polls.
+    # It goes on by itself, and what was seen stays seen.
     until(lambda: server.requests["/a"] >= 2, 240, str(log))
     nothing = ("1 feed polled: nothing new.", "0 feeds polled: nothing new.")
     until(lambda: prefect.artifact("polls")["data"] in nothing, 120, str(log))

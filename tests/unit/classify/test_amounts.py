@@ -1,11 +1,15 @@
 """Amounts: what is read in each language, what is none, how it is shown, and what holds for any text."""
 
+import re
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.assets import classifier
+from pipeline.classify.folding import is_inner
+from pipeline.classify.numerals import alternatives
 from pipeline.classify.wording import in_words
 from schemas.messages import Amount, Assessment
 from tests.unit.classify.conftest import make_article
@@ -339,3 +343,16 @@ def test_words_say_the_value_to_the_last_digit(
     amount = Amount(kind=kind, value=value, unit=name, per=per, qualifier=qualifier, spans=[])
     (found,) = assess(in_words(amount)).amounts
     assert (found.value, found.unit, found.per, found.qualifier) == (value, name, per, qualifier)
+
+
+@given(
+    st.sets(st.text("ab万$", min_size=1, max_size=4), min_size=1, max_size=8), st.text("ab万$ ", max_size=6)
+)
+def test_of_many_words_the_longest_whole_one_is_found(words: set[str], text: str) -> None:
+    whole = [
+        word
+        for word in words
+        if text.startswith(word) and not (is_inner(word, len(word) - 1) and is_inner(text, len(word)))
+    ]
+    found = re.match(alternatives(words), text)
+    assert (found and found[0]) == max(whole, key=len, default=None)
