@@ -29,12 +29,14 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "6"
+_CODE = "7"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
-# The statuses of what is still to come, and the signals that tie a date in their sentence to it.
+# The statuses of what is still to come, and the signals that tie a date in their sentence to it. What has
+# happened may have more to come (a deal that closes next year): later than the news, and said so plainly.
 _AHEAD = ("rumoured", "announced", "delayed")
-_TIMED = ("ahead", "delay", "future", "hedge", "leak", "plan", "release-verb", "rumour", "withdraw")
+_PLAIN = ("ahead", "delay", "future", "leak", "plan", "rumour", "withdraw")
+_TIMED = (*_PLAIN, "hedge", "release-verb")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -277,14 +279,22 @@ class Classifier:
         ]
 
     def _expected(self, article: Article, status: str, reading: "_Reading") -> Forecast | None:
-        if status not in _AHEAD and "plan@title" not in reading.features:
+        if status == "denied":
             return None
-        ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in _TIMED]
+        coming = status in _AHEAD or "plan@title" in reading.features
+        if not coming and status != "happened":
+            return None
+        signals = _TIMED if coming else _PLAIN
+        ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in signals]
         published = article.published_at.astimezone(UTC).date()
         dates = [
             date for field in reading.fields for date in self._dates.read(around(field, ahead), published)
         ]
-        near = [date for date in dates if any(_together(date, place) for place in ahead)]
+        near = [
+            date
+            for date in dates
+            if (coming or date.later) and any(_together(date, place) for place in ahead)
+        ]
         if not near:
             return None
         # A delay names the old time and the new one. Otherwise the first counts, as precise as it gets.

@@ -41,9 +41,13 @@ class DateTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Resolved(Struct, frozen=True):
-    """A time named in a text: its value as the contract writes it, and the place (folded offsets)."""
+    """A time named in a text: its value as the contract writes it, and the place (folded offsets).
+
+    `later` where all of it comes after the day of publication: tomorrow and next month, not this month.
+    """
 
     value: str
+    later: bool
     field: Folded
     start: int
     end: int
@@ -72,7 +76,7 @@ class DateReader:
     def read(self, ranges: Sequence[Range], published: date) -> list[Resolved]:
         """Every time still ahead that these ranges of texts name, in their order; the longer reading wins."""
         found: list[Resolved] = []
-        if not 1000 <= published.year <= 9900:
+        if not 1990 <= published.year <= 9900:
             # Nothing is told from a clock that is this wrong, and the contract writes years with four digits.
             return found
         for field, first, last in ranges:
@@ -85,7 +89,8 @@ class DateReader:
                     continue
                 for match in pattern.finditer(field.text, first, last):
                     if value := self._value(match, expression, published):
-                        here.append(Resolved(value, field, match.start(), match.end()))
+                        later = _is_later(value, published)
+                        here.append(Resolved(value, later, field, match.start(), match.end()))
             here.sort(key=lambda item: (item.start, -item.end))
             reach = 0
             for item in here:
@@ -145,6 +150,11 @@ def _shifted(expression: Expression, count: int, published: date) -> str:
         return f"{quarters // 4}-Q{quarters % 4 + 1}"
     year = published.year + shift
     return f"{year}-{expression.month:02}" if expression.month else str(year)
+
+
+def _is_later(value: str, published: date) -> bool:
+    quarter = f"{published.year}-Q{_quarter(published)}"
+    return value > (quarter if "Q" in value else published.isoformat()[: len(value)])
 
 
 def _day(day: date) -> str:

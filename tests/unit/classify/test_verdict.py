@@ -155,6 +155,26 @@ def test_a_how_to_is_peripheral(assess: Assess) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ("The deal is expected to close in March 2026.", "2026-03"),  # part of it is still to come
+        ("It was expected in April 2025, the month of this news.", None),
+    ],
+)
+def test_what_has_happened_may_have_more_to_come(assess: Assess, words: str, value: str | None) -> None:
+    found = assess(
+        "Nvidia acquires AI start-up Lepton", f"Nvidia has acquired it. {words}", published="2025-04-10"
+    )
+    assert found.status == "happened"
+    assert (found.expected.value if found.expected else None) == value
+
+
+def test_what_is_denied_is_not_expected(assess: Assess) -> None:
+    found = assess("OpenAI denies plans to launch GPT-6 in May 2025", "", published="2025-04-10")
+    assert (found.status, found.expected) == ("denied", None)
+
+
+@pytest.mark.parametrize(
     ("day", "words", "value"),
     [
         ("2025-04-01", "noch vor Ende des laufenden Monats", "2025-04"),
@@ -170,7 +190,13 @@ def test_a_how_to_is_peripheral(assess: Assess) -> None:
         ("2025-04-01", "later this year", "2025"),
         ("2025-04-01", "明年", "2026"),
         ("2025-03-11", "下周一", "2025-03-17"),
-        ("2025-04-01", "2026年底", "2026-12"),
+        ("2025-04-01", "2026年底", "2026"),
+        ("2025-04-01", "until July 14", "2025-07-14"),
+        ("2025-04-01", "in the first half of 2026", "2026"),
+        ("2025-04-01", "im Herbst", "2025"),
+        ("2025-04-01", "noch in diesem Quartal", "2025-Q2"),
+        ("2025-04-01", "去年10月", None),
+        ("2025-04-01", "未来几个月内", None),
         ("2025-04-01", "next Friday", "2025-04-04"),
         ("2025-04-01", "in the coming weeks", None),
         ("2025-04-01", "as it said on Monday", None),
