@@ -157,7 +157,7 @@ def test_roles(assess: Assess, title: str, roles: dict[str, str]) -> None:
     assert {actor: found.get(actor) for actor in roles} == roles
 
 
-@pytest.mark.parametrize(("maker", "product"), [("DeepSeek", "DeepSeek-R1"), ("Unitree", "R1")])
+@pytest.mark.parametrize(("maker", "product"), [("DeepSeek", "DeepSeek-R1"), ("Unitree", "Unitree R1")])
 def test_two_makers_of_one_name_are_told_apart_by_who_is_named(
     assess: Assess, maker: str, product: str
 ) -> None:
