@@ -75,6 +75,12 @@ def test_what_only_looks_like_a_name_is_none(assess: Assess, title: str, text: s
         ("Meta releases Llama 4 Scout 17B 16E", "Llama 4 Scout 17B 16E", "meta"),
         ("Microsoft zeigt GitHub-Copilot-Agenten", "GitHub Copilot", "microsoft"),
         ("StepFun opens Step Audio 2, an AI model", "Step-Audio 2", "stepfun"),
+        ("Moonshot AI raises money on the success of K2.5", "Kimi K2.5", "moonshot"),
+        ("Google shows Gemma 3 270M for phones", "Gemma 3 270M", "google"),
+        ("Claude 2 is on Amazon Bedrock", "Amazon Bedrock", "amazon"),
+        ("Codex comes to those on GitHub Copilot", "GitHub Copilot", "microsoft"),
+        ("新一代AI芯片：华为昇腾910C", "Ascend 910C", "huawei"),
+        ("智元发布远征A3机器人", "远征A3", "agibot"),
     ],
 )
 def test_products_are_spelt_as_usual_and_owned(assess: Assess, title: str, product: str, actor: str) -> None:
@@ -83,15 +89,27 @@ def test_products_are_spelt_as_usual_and_owned(assess: Assess, title: str, produ
     assert actor in [each.id for each in found.actors]
 
 
-def test_a_quantity_is_no_version(assess: Assess) -> None:
-    assert [each.name for each in assess("Gemini 3 million users, says Google of its AI").products] == [
-        "Gemini"
-    ]
+@pytest.mark.parametrize(
+    ("title", "product"),
+    [
+        ("Gemini 3 million users, says Google of its AI", "Gemini"),
+        ("Anthropic sells Claude Max 20x", "Claude Max"),
+        ("Anthropic: Claude 200美元一个月", "Claude"),
+    ],
+)
+def test_a_quantity_is_no_version(assess: Assess, title: str, product: str) -> None:
+    assert [each.name for each in assess(title).products] == [product]
 
 
-def test_a_family_is_named_once(assess: Assess) -> None:
-    found = assess("Alibaba launches Qwen 3", "Qwen is Alibaba's AI model.")
-    assert [each.name for each in found.products] == ["Qwen 3"]
+@pytest.mark.parametrize(
+    ("title", "text", "product"),
+    [
+        ("Alibaba launches Qwen 3", "Qwen is Alibaba's AI model.", "Qwen 3"),
+        ("Claude Opus 4.5 writes code", "Anthropic says Claude is better at it.", "Claude Opus 4.5"),
+    ],
+)
+def test_a_family_is_named_once(assess: Assess, title: str, text: str, product: str) -> None:
+    assert [each.name for each in assess(title, text).products] == [product]
 
 
 def test_a_short_text_has_five_products_at_most(assess: Assess) -> None:
