@@ -11,6 +11,8 @@ from .matcher import PhraseMatcher
 
 # The part that a cue such as `against` gives: a target where the event has targets, else a rival.
 OPPOSED = "opposed"
+# The part that a cue such as `buys` gives: a partner whose goods are bought, else a target.
+BOUGHT = "bought"
 
 
 class Cues(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,10 +31,11 @@ class Cues(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Cues by role, `opposed` among them, and the roles by event of those that have no cue.
+    """Cues by role, `opposed` and `bought` among them, and the roles by event of those that have no cue.
 
     `joins` link the names of a list; `joint` are phrases in or behind a list of two that make the second the
-    first one's partner. `second` is who else is in the title, `below` who is in the text only.
+    first one's partner; `goods` behind a name are what is bought of it. `second` is who else is in the title,
+    `below` who is in the text only.
     """
 
     cues: dict[str, Cues]
@@ -40,10 +43,11 @@ class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
     second: dict[str, str]
     below: dict[str, str]
     joint: list[str] = []
+    goods: list[str] = []
 
     def check(self) -> None:
         """Raises LexiconError when it names unknown roles or events."""
-        if unknown := {*self.cues, *self.second.values(), *self.below.values()} - {*ROLES, OPPOSED}:
+        if unknown := {*self.cues, *self.second.values(), *self.below.values()} - {*ROLES, OPPOSED, BOUGHT}:
             raise LexiconError(f"lexicon table roles.yaml has unknown roles {sorted(unknown)}")
         if unknown := {*self.second, *self.below} - set(EVENTS):
             raise LexiconError(f"lexicon table roles.yaml has unknown events {sorted(unknown)}")

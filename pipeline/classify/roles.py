@@ -15,7 +15,7 @@ from msgspec import Struct
 from .entities import Mention
 from .folding import fold
 from .passages import LEAD
-from .role_table import OPPOSED, Phrases, RoleTable, Words
+from .role_table import BOUGHT, OPPOSED, Phrases, RoleTable, Words
 
 # How far from a name a cue may stand, in characters: right beside it, and in its clause.
 _REACH, _CLAUSE = 28, 80
@@ -59,6 +59,7 @@ class RoleReader:
         self._behind = Phrases({role: cues.behind for role, cues in table.cues.items()})
         self._passive = Phrases({role: cues.passive for role, cues in table.cues.items()})
         self._loose = Phrases({role: cues.loose for role, cues in table.cues.items()})
+        self._goods = Words({"partner": table.goods})
         self._joint = Phrases({"partner": table.joint})
 
     def read(self, mentions: Sequence[Mention], event: str, own: str = "") -> dict[str, str]:
@@ -66,21 +67,27 @@ class RoleReader:
 
         On a site of its `own` an actor moves, unless another organisation is named first: its customer, say.
         """
-        found = {own: "mover"} if own and any(m.actor == own or m.product for m in mentions[:1]) else {}
+        lists = list(self._lists(mentions))
+        first = [m for m in mentions[: lists[0][1]] if m.actor == mentions[0].actor] if lists else []
+        found = {own: "mover"} if own and any(m.actor == own or m.product for m in first) else {}
         default: dict[str, str] = {}
-        for start, end in self._lists(mentions):
+        for start, end in lists:
             names = mentions[start:end]
+            titled = names[0].field.field == "title"
             new = [m.actor for m in names if found.get(m.actor, "mentioned") == "mentioned"]
             if not new:
                 continue
-            titled = names[0].field.field == "title"
             movers = [actor for actor, role in found.items() if role == "mover"]
             around = _around(mentions, start, end)
             role = self._told(around, bool(movers)) if titled or names[0].start < LEAD else ""
             if role == OPPOSED:
                 role = "target" if self._second.get(event) == "target" else "rival"
-            if role == "mover" and around.before in movers:
-                found[around.before] = "target"  # is left, bought or sued by it
+            if role == BOUGHT:
+                role = self._goods.beginning(around.after.lstrip(_CLOSING)) or "target"
+            # `Acme's Ann joins Bolt`, where Ann stands for Bolt: who is left is named before her.
+            left = movers[0] if movers and around.before in new else around.before
+            if role == "mover" and left in movers:
+                found[left] = "target"  # is left, bought or sued by it
             if role := role or found.get(names[0].actor, ""):
                 found |= dict.fromkeys(new, role)
                 continue
@@ -89,9 +96,12 @@ class RoleReader:
                 default |= {actor: self._default(event, actor, titled, movers[0]) for actor in new}
                 continue
             found |= dict.fromkeys(new, "mover")
+            if movers and self._hit(movers, names[0].actor, event, own):
+                found[movers[0]] = "target"
             if not movers and len(new) == 2:
                 inside = names[0].field.text[names[0].end : names[-1].start]
-                if self._joint.first(inside + around.rest, len(inside) + around.reach):
+                # A deal's two are partners anyway.
+                if event == "deal" or self._joint.first(inside + around.rest, len(inside) + around.reach):
                     found[new[1]] = "partner"
         return {
             actor: found.get(actor) or default[actor] for actor in dict.fromkeys(m.actor for m in mentions)
@@ -136,6 +146,11 @@ class RoleReader:
         after = after.removeprefix("'s")
         bare = after.lstrip(_CLOSING)
         return self._after.beginning(after) or (self._after.beginning(bare) if bare != after else "")
+
+    def _hit(self, movers: Sequence[str], actor: str, event: str, own: str) -> bool:
+        """Whether a state acts upon who was named before a colon: `Acme: EU opens a case`."""
+        alone = len(movers) == 1 and movers[0] != own and self._second.get(event) == "target"
+        return alone and self._kinds.get(actor) == "state" != self._kinds.get(movers[0])
 
     def _default(self, event: str, actor: str, titled: bool, mover: str) -> str:
         """The role without a cue; in the text alone only who is of a kind is a rival, and a state scenery."""

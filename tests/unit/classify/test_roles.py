@@ -72,6 +72,14 @@ def _all(text: str, name: str) -> list[int]:
         ("Acme s'associe à la société Bolt", "mover partner"),
         ("Acme invierte mil millones en Bolt", "mover partner"),
         ("Acme fecha parceria com a Bolt", "mover partner"),
+        ("Acme claims its model is competitive with the newest of Bolt", "mover rival"),
+        ("Acme will weniger abhängig von Bolt sein", "mover rival"),
+        ("Acme 降低对Bolt的依赖", "mover rival"),
+        ("Acme lanza una alternativa a Bolt", "mover rival"),
+        ("Acme, 서버에 Bolt 활용", "mover partner"),
+        ("Acme plans a stricter export ban for Bolt", "mover target"),
+        ("Acme finds a security hole in Bolt", "mover target"),
+        ("Acme findet eine Lücke in Bolt", "mover target"),
     ],
 )
 def test_a_verb_between_two_names_or_behind_the_second_tells(
@@ -90,6 +98,17 @@ def test_a_verb_between_two_names_or_behind_the_second_tells(
         ("Acme-Forscher wechselt zu Bolt", "target mover"),
         ("Acme大牛跳槽Bolt", "target mover"),
         ("A newspaper sues the search engine Acme", "target"),
+        ("Acme is being investigated by the labour office", "target"),
+        ("Acme faces a copyright lawsuit in France", "target"),
+        ("Acme darf Chips wieder nach China verkaufen", "target"),
+        ("Acme 조사 받는다", "target"),
+        ("Acme面临集体诉讼", "target"),
+        ("Acme investigated by Bolt", "target mover"),
+        ("Wegen Acme: Bolt droht mit Verbot", "target mover"),
+        ("Acme engineer Ann joins Bolt", "target mover"),
+        ("Acme co-founder starts a fund", "mentioned"),
+        ("Streit um Preise ist laut Acme vorbei", "mover"),
+        ("新创公司融资，Acme等联合领投", "partner"),
         ("Angriff auf Acme: Bolt stellt Modell vor", "rival mover"),
         ("剑指Acme，Bolt发布芯片", "rival mover"),
         ("Acme rival Bolt raises money", "rival mover"),
@@ -114,6 +133,7 @@ def test_who_is_named_first_need_not_move(reader: RoleReader, title: str, roles:
         ("Acme soll Bolt- und Cargo-Modelle übertreffen", "mover rival rival"),
         ("Acme挑战Bolt、Cargo", "mover rival rival"),
         ("Acme beats Bolt's Bolt 2 and Cargo", "mover rival rival"),
+        ("Konzerne wie Acme oder Bolt brauchen Strom", "mover mover"),
     ],
 )
 def test_names_of_a_list_share_a_part(reader: RoleReader, title: str, roles: str) -> None:
@@ -131,6 +151,41 @@ def test_names_of_a_list_share_a_part(reader: RoleReader, title: str, roles: str
 )
 def test_who_opens_a_clause_of_the_title_moves(reader: RoleReader, title: str) -> None:
     assert reader.read(mentions(title), "deal") == {"acme": "mover", "bolt": "mover"}
+
+
+def test_in_a_deal_of_two_the_second_is_the_partner(reader: RoleReader) -> None:
+    found = mentions("Neue Konferenzsysteme von Acme und Bolt")
+    assert reader.read(found, "deal") == {"acme": "mover", "bolt": "partner"}
+    assert reader.read(found, "release") == {"acme": "mover", "bolt": "mover"}
+
+
+def test_whom_a_state_acts_upon_may_be_named_before_a_colon(reader: RoleReader) -> None:
+    found = mentions("Videos on Acme: Delos opens a case")
+    assert reader.read(found, "policy") == {"acme": "target", "delos": "mover"}
+    assert reader.read(found, "release") == {"acme": "mover", "delos": "mover"}
+    assert reader.read(found, "policy", "acme") == {"acme": "mover", "delos": "mover"}
+    both = mentions("Acme, Bolt: Delos opens a case")
+    assert reader.read(both, "policy") == {"acme": "mover", "bolt": "mover", "delos": "mover"}
+
+
+@pytest.mark.parametrize(
+    ("title", "role"),
+    [
+        ("Acme buys more Bolt chips", "partner"),
+        ("Acme kauft Bolt-Chips", "partner"),
+        ("Acme compra Bolt", "target"),
+        ("Acme buys Bolt for its chips", "target"),
+        ("Acme bans Bolt chips", "target"),
+    ],
+)
+def test_whose_goods_are_bought_is_a_partner(reader: RoleReader, title: str, role: str) -> None:
+    assert reader.read(mentions(title), "deal")["bolt"] == role
+
+
+def test_who_is_left_stands_before_the_person_who_joins(reader: RoleReader) -> None:
+    # Where `Bolt` first stands for a person known to work there now.
+    found = mentions("Acme大将Bolt加盟Bolt")
+    assert reader.read(found, "talent") == {"acme": "target", "bolt": "mover"}
 
 
 def test_the_event_tells_what_against_means(reader: RoleReader) -> None:
@@ -157,6 +212,11 @@ def test_on_its_own_site_an_actor_moves_unless_its_customer_is_named_first(reade
         "acme": "mover",
     }
     assert reader.read(mentions("Bolt chooses Acme"), "deal", "acme") == {"bolt": "mover", "acme": "partner"}
+    # Its maker's name before a product is no customer.
+    assert reader.read(mentions("Bolt's Bolt 2", "Now on Acme."), "release", "acme") == {
+        "bolt": "partner",
+        "acme": "mover",
+    }
 
 
 def test_in_the_text_alone_only_its_like_is_a_rival_and_a_state_is_scenery(reader: RoleReader) -> None:
