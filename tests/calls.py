@@ -453,8 +453,8 @@ def _correct(tx: Connection, s: Filled) -> None:
 
 
 def _let_go(tx: Connection, s: Filled) -> None:
-    assert retention.old_articles(tx, 300 * _DAY, s.batch, topic=TOPICS[ASSESSMENTS]) == s.batch
-    retention.let_go(tx, s.articles(), 300 * _DAY)
+    assert retention.old_articles(tx, 10 * _DAY, s.batch, topic=TOPICS[ASSESSMENTS]) == s.batch
+    retention.let_go(tx, s.articles(), 10 * _DAY)
 
 
 def _grant(tx: Connection, s: Filled) -> None:
