@@ -13,6 +13,6 @@ def classifier() -> Classifier:
 
 
 def folder(name: str) -> dict[str, bytes]:
-    """The lexicon's YAML files of one kind (`actors`, `signals` or `tables`) by name."""
+    """The lexicon's files of one kind (`actors`, `signals` or `tables`) by name."""
     here = files("pipeline.classify") / "lexicon" / name
-    return {file.name: file.read_bytes() for file in here.iterdir() if file.name.endswith(".yaml")}
+    return {file.name: file.read_bytes() for file in here.iterdir() if file.name.endswith((".yaml", ".json"))}

@@ -96,7 +96,7 @@ class Classifier:
         self._roles = RoleReader(table("roles.yaml", tables, RoleTable), self._kinds)
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
         self._amounts = AmountReader(table("amounts.yaml", tables, AmountTable))
-        self._layer = LinearLayer(editor_weights(signals), table("weights.yaml", tables, Matrix))
+        self._layer = LinearLayer(editor_weights(signals), table("weights.json", tables, Matrix))
 
     @property
     def settings(self) -> Settings:
@@ -111,7 +111,7 @@ class Classifier:
         tables: Mapping[str, bytes],
         settings: Settings | None = None,
     ) -> "Classifier":
-        """Build from YAML files by name (see lexicon.py). Raises LexiconError, naming the file."""
+        """Build from files by name (see lexicon.py). Raises LexiconError, naming the file."""
         settings = settings or Settings()
         digest = hashlib.sha256(f"{_CODE} {settings}".encode())
         for kind, files in (("actors", actors), ("signals", signals), ("tables", tables)):

@@ -8,6 +8,7 @@ leaves out whole sources or whole months, never articles at random: an outlet wr
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,7 @@ from .lexicon import EVENTS, HEADS, STATUSES, signal_file
 from .scoring import Matrix, editor_weights
 
 Files = Mapping[str, bytes]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float32]
 Rows = NDArray[np.bool_]
 
 FOLDS = 5
@@ -38,6 +39,10 @@ _POWERS, _MARGIN = 30, 1.05
 # Corrections below this are left out; phrases met in fewer articles than _RARE are not corrected one by one.
 _SMALL = 0.1
 _RARE = 3
+# How much more a rare status counts: by this power of its rarity.
+_RARITY = 0.25
+# What the events and the status of a chosen label count.
+_CHOSEN = 0.5
 # What an event counts that is not the main one of its article.
 _SECOND = 0.75
 
@@ -60,13 +65,13 @@ class Fitter:
         seen = Counter(name for features in found for name in features)
         self._names = sorted(editor.keys() | {name for name, count in seen.items() if count >= _RARE})
         self._prior = np.array(
-            [[editor.get(name, {}).get(head, 0.0) for head in HEADS] for name in self._names]
+            [[editor.get(name, {}).get(head, 0.0) for head in HEADS] for name in self._names], np.float32
         )
-        pull = np.array([_PHRASE if ":" in name else 1.0 for name in self._names])
+        pull = np.array([_PHRASE if ":" in name else 1.0 for name in self._names], np.float32)
         self._scale: Floats = 1 / np.sqrt(_STRENGTH * pull)
         self._scale[self._names.index("bias")] = 1.0
         column = {name: index for index, name in enumerate(self._names)}
-        self._values = np.zeros((len(found), len(self._names)))
+        self._values = np.zeros((len(found), len(self._names)), np.float32)
         for row, features in enumerate(found):
             for name, value in features.items():
                 if name in column:
@@ -75,28 +80,33 @@ class Fitter:
     def classifier(self, fitted: Matrix) -> Classifier:
         """The lexicon with these corrections instead of its own."""
         actors, signals, tables = self._files
-        return Classifier.build(actors, signals, {**tables, "weights.yaml": msgspec.yaml.encode(fitted)})
+        return Classifier.build(actors, signals, {**tables, "weights.json": msgspec.json.encode(fitted)})
 
     def fit(self, rows: Rows | None = None) -> Matrix:
         """Corrections from the labels of these rows, of all if none are given."""
         rows = np.ones(len(self.labels), dtype=bool) if rows is None else rows
         is_core, is_none = (self._rows("relevance", kind) for kind in ("core", "none"))
+        drawn = np.array([not label.chosen for label in self.labels])
         corrections = np.zeros_like(self._prior)
         for head, use in (("core", is_core | is_none), ("focus", ~is_none)):
             at = [HEADS.index(head)]
-            chosen = rows & use
-            corrections[:, at] = self._regress(chosen, is_core[chosen][:, None].astype(float), at)
+            chosen = rows & use & drawn
+            corrections[:, at] = self._regress(chosen, is_core[chosen][:, None], at, np.ones(chosen.sum()))
         chosen = rows & is_core
+        given = [label.events for label in self.labels]
         truth = [
-            [
-                _SECOND * (event in label.events) + (1 - _SECOND) * (event in label.events[:1])
-                for label in self.labels
-            ]
-            for event in EVENTS
+            [_SECOND * (e in events) + (1 - _SECOND) * (e in events[:1]) for events in given] for e in EVENTS
         ]
-        truth += [list(self._rows("status", status).astype(float)) for status in STATUSES]
-        at = [HEADS.index(head) for head in HEADS[2:]]
-        corrections[:, at] = self._regress(chosen, np.array(truth).T[chosen], at)
+        at = [HEADS.index(event) for event in EVENTS]
+        count = np.where(drawn, 1.0, _CHOSEN)[chosen]
+        corrections[:, at] = self._regress(chosen, np.array(truth).T[chosen], at, count)
+        said = Counter(label.status for label, core in zip(self.labels, chosen, strict=True) if core)
+        rarity = np.array([(said[label.status] or 1) ** -_RARITY for label in self.labels])[chosen]
+        at = [HEADS.index(f"status-{status}") for status in STATUSES]
+        truth = [list(self._rows("status", status)) for status in STATUSES]
+        corrections[:, at] = self._regress(
+            chosen, np.array(truth).T[chosen], at, count * rarity / rarity.mean()
+        )
         fitted: Matrix = {}
         for name, row in zip(self._names, corrections, strict=True):
             weights = {
@@ -118,16 +128,18 @@ class Fitter:
     def _rows(self, key: str, value: str) -> Rows:
         return np.array([getattr(label, key) == value for label in self.labels])
 
-    def _regress(self, rows: Rows, truth: Floats, heads: list[int]) -> Floats:
-        """Corrections that fit `truth` best, each drawn to 0."""
+    def _regress(self, rows: Rows, truth: NDArray[Any], heads: list[int], counts: NDArray[Any]) -> Floats:
+        """Corrections that fit `truth` best, each drawn to 0; `counts` say how much each row does."""
         values = self._values[rows] * self._scale
         given = self._values[rows] @ self._prior[:, heads]
-        steep = 1 + _largest_eigenvalue(values) / 4
-        momentum = (np.sqrt(steep) - 1) / (np.sqrt(steep) + 1)
-        here = ahead = np.zeros((values.shape[1], len(heads)))
+        truth = truth.astype(np.float32)
+        count = counts[:, None].astype(np.float32)
+        steep = 1 + _largest_eigenvalue(values * np.sqrt(count)) / 4
+        momentum = np.float32((np.sqrt(steep) - 1) / (np.sqrt(steep) + 1))
+        here = ahead = np.zeros((values.shape[1], len(heads)), np.float32)
         for _ in range(_STEPS):
             chance = 1 / (1 + np.exp(-np.clip(given + values @ ahead, -30, 30)))
-            there = ahead - (values.T @ (chance - truth) + ahead) / steep
+            there = ahead - (values.T @ (count * (chance - truth)) + ahead) / np.float32(steep)
             here, ahead = there, there + momentum * (there - here)
         corrections: Floats = here * self._scale[:, None]
         return corrections
@@ -135,7 +147,7 @@ class Fitter:
 
 def _largest_eigenvalue(values: Floats) -> float:
     """That of `values.T @ values`, from above, by power iteration; few features are below 0."""
-    vector, norm = np.ones(values.shape[1]), 1.0
+    vector, norm = np.ones(values.shape[1], np.float32), 1.0
     for _ in range(_POWERS):
         vector = values.T @ (values @ (vector / norm))
         norm = float(np.linalg.norm(vector))

@@ -23,7 +23,10 @@ class LabelError(ValueError):
 
 
 class Label(Struct, frozen=True, kw_only=True):
-    """What a reader says of one article: `events` the main one first, `when` empty if nothing is stated."""
+    """What a reader says of one article: `events` the main one first, `when` empty if nothing is stated.
+
+    `chosen` was read since a model had called it core, so it tells nothing of how likely core is.
+    """
 
     id: str
     relevance: str = ""
@@ -36,6 +39,7 @@ class Label(Struct, frozen=True, kw_only=True):
     date: str = ""
     source: str = ""
     roles: dict[str, str] = {}
+    chosen: bool = False
 
     @property
     def scored(self) -> bool:

@@ -48,7 +48,7 @@ def lint(
     try:
         finder = Finder(organisations, themes, tables)
         classifier = Classifier.build(actors, signals, tables)
-        faults += _of_weights(table("weights.yaml", tables, Matrix), themes)
+        faults += _of_weights(table("weights.json", tables, Matrix), themes)
     except (LexiconError, re.error) as error:
         return sorted([*faults, Fault("error", "tables", str(error))])
     faults += _unreachable(finder, organisations)
@@ -196,7 +196,7 @@ def _of_weights(fitted: Matrix, files: Mapping[str, SignalFile]) -> Iterator[Fau
     ]
     if gone:
         says = f"{len(gone)} corrections are of phrases that are gone, {gone[0]!r} first: `racewire train`"
-        yield Fault("warning", "tables/weights.yaml", says)
+        yield Fault("warning", "tables/weights.json", says)
 
 
 def _unreachable(finder: Finder, actors: Mapping[str, Actor]) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """The linear layer: features of an article in, log-odds of each label out.
 
 A weight is the sum of what the lexicon's editor wrote at the signal and of a correction fitted to labelled
-articles (`tables/weights.yaml`, by `racewire train`): a new signal counts from its first day.
+articles (`tables/weights.json`, by `racewire train`): a new signal counts from its first day.
 """
 
 import math

@@ -4,12 +4,12 @@ Labels are lines of JSON (`*.jsonl` in a folder, stories aside), the texts lie b
 servers needed; the first lines of `pipeline/classify/labels.py` tell the form.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
-import yaml
 
 from pipeline.assets import classifier, folder
 from pipeline.classify.fit import GROUPS, Fitter
@@ -21,8 +21,6 @@ from schemas.messages import Article, Assessment
 
 from . import report
 from .common import fail, opened, plain_errors, print_table, reading
-
-HEADER = "# Corrections of the editors' weights, fitted to labels: `racewire train`, never by hand.\n"
 
 Labelled = list[tuple[Article, Label]]
 
@@ -56,7 +54,10 @@ of_feedback = click.option(
 def train(folders: Sequence[Path], articles: Path | None, feedback: bool, out: Path | None) -> None:
     labelled = _all_labelled(folders, articles, feedback)
     weights = _fitter(labelled).fit()
-    table = HEADER + yaml.safe_dump(weights, sort_keys=True, allow_unicode=True)
+    rows = (
+        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(weights[name])}" for name in sorted(weights)
+    )
+    table = "{\n" + ",\n".join(rows) + "\n}\n"  # a line a feature, to be compared
     if out:
         out.write_text(table, encoding="utf-8")
     else:

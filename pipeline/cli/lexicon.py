@@ -133,10 +133,13 @@ def _finder(files: Files) -> Finder:
 
 
 def _files(root: Path | None) -> Files:
-    """YAML files by kind and name: those of a folder, or those that ship."""
+    """Files by kind and name: those of a folder, or those that ship."""
     if root is None:
         return {kind: folder(kind) for kind in _KINDS}
-    return {kind: {p.name: p.read_bytes() for p in sorted((root / kind).glob("*.yaml"))} for kind in _KINDS}
+    found = {
+        kind: [path for end in ("*.yaml", "*.json") for path in (root / kind).glob(end)] for kind in _KINDS
+    }
+    return {kind: {path.name: path.read_bytes() for path in sorted(paths)} for kind, paths in found.items()}
 
 
 def _built(files: Files) -> Classifier:

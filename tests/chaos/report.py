@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.checker import Findings
 from tests.chaos.likeness import Likeness
 
-# Stories depend on the order in which articles come, and a course mixes it on purpose: less than this is a mistake.
+# Stories depend on the order in which articles come, and a course mixes it on purpose: less is a mistake.
 # That one and four classifiers agree in 0.97 is asked in `test_course`.
 LEAST_B3 = 0.95
 

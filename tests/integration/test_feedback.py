@@ -129,11 +129,11 @@ def test_the_next_training_learns_from_it(world: World, client: TestClient, tmp_
     files = ("--labels", str(plain), "--articles", str(tmp_path / "articles.jsonl"))
 
     assert post(client, RUMOUR, {"relevance": "none"}).status_code == 201
-    without = run(world, "train", *files, "--out", str(tmp_path / "without.yaml"))
-    learnt = run(world, "train", *files, "--feedback", "--out", str(tmp_path / "with.yaml"))
+    without = run(world, "train", *files, "--out", str(tmp_path / "without.json"))
+    learnt = run(world, "train", *files, "--feedback", "--out", str(tmp_path / "with.json"))
 
     assert "1 labels" in without
     assert "1 articles corrected by readers" in learnt
     assert "2 labels" in learnt
-    assert (tmp_path / "with.yaml").read_text() != (tmp_path / "without.yaml").read_text()
-    assert "1 labels" in run(world, "train", "--feedback", "--out", str(tmp_path / "alone.yaml"))
+    assert (tmp_path / "with.json").read_text() != (tmp_path / "without.json").read_text()
+    assert "1 labels" in run(world, "train", "--feedback", "--out", str(tmp_path / "alone.json"))

@@ -102,6 +102,23 @@ def test_the_same_labels_give_the_same_weights_in_any_order(fitter: Fitter) -> N
     assert again.fit() == fitter.fit()
 
 
+def test_what_a_model_chose_tells_events_and_not_how_likely_core_is(fitter: Fitter) -> None:
+    chosen = [
+        (
+            msgspec.structs.replace(text, article_id=f"c{text.article_id}"),
+            msgspec.structs.replace(label, id=f"c{label.id}", events=["deal"], chosen=True),
+        )
+        for text, label in labelled(40)
+        if label.relevance == "core"
+    ]
+    without = fitter.fit()
+    given = Fitter(folder("actors"), folder("signals"), folder("tables"), [*labelled(40), *chosen]).fit()
+    assert given["bias"]["deal"] > without["bias"]["deal"]
+    for head in ("core", "focus"):
+        learned = [{name: w[head] for name, w in fitted.items() if head in w} for fitted in (without, given)]
+        assert learned[0] == pytest.approx(learned[1], abs=0.011)
+
+
 def test_what_is_learned_moves_the_verdict(fitter: Fitter) -> None:
     text = make_article("OpenAI GPT-6: available today", "The AI model.")
     learned = fitter.classifier(fitter.fit()).assess(text)

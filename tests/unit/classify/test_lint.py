@@ -18,10 +18,10 @@ BEE = LAB.replace("lab\n", "bee\n", 1)
 
 def small(**files: str) -> list[Fault]:
     """The faults of a small lexicon; a file is named by its folder and name, `actors_lab`."""
-    given = {"actors": {}, "signals": {}, "tables": {**TABLES, "weights.yaml": b"{}"}}
+    given = {"actors": {}, "signals": {}, "tables": {**TABLES, "weights.json": b"{}"}}
     for name, text in files.items():
         kind, _, file = name.partition("_")
-        given[kind][f"{file}.yaml"] = text.encode()
+        given[kind]["weights.json" if file == "weights" else f"{file}.yaml"] = text.encode()
     return lint(given["actors"], given["signals"], given["tables"])
 
 
@@ -97,7 +97,7 @@ def test_what_ships_has_no_error() -> None:
         ({"signals_x": "signals: [{id: x, patterns: ['(']}]"}, "error", "is no pattern"),
         ({"signals_x": "signals: [{id: x, patterns: ['x*']}]"}, "warning", "fits nothing at all"),
         (
-            {"tables_weights": "'gone:word': {core: 1}"},
+            {"tables_weights": '{"gone:word": {"core": 1}}'},
             "warning",
             "1 corrections are of phrases that are gone",
         ),

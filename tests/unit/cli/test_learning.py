@@ -35,11 +35,11 @@ def run(*words: object) -> Result:
 
 def test_training_writes_the_same_weights_again(labels: Path, tmp_path: Path) -> None:
     texts = tmp_path / "texts.jsonl"
-    for name in ("one.yaml", "two.yaml"):
+    for name in ("one.json", "two.json"):
         done = run("train", "--labels", labels, "--articles", texts, "--out", tmp_path / name)
         assert done.exit_code == 0, done.output
     assert "30 labels" in done.output
-    assert (tmp_path / "one.yaml").read_bytes() == (tmp_path / "two.yaml").read_bytes()
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
 def test_the_report_tells_figures_and_mistakes_and_needs_no_other_file(labels: Path, tmp_path: Path) -> None:
