@@ -6,23 +6,25 @@ with the article's own words that carry it. Pure: the lexicon comes in as bytes,
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from schemas.messages import Actor as NamedActor
-from schemas.messages import Amount, Article, Assessment, Event, Forecast, Product, Relevance, Span
+from schemas.messages import Amount, Article, Assessment, Event, Product, Relevance
 
 from .amount_table import AmountTable
 from .amounts import AmountReader
-from .dates import DateReader, DateTable, Resolved
+from .dates import DateReader, DateTable
 from .entities import Entry, Mention, ProductGrammar, entries, settle
+from .evidence import mentioned, span, spans
 from .folding import Folded
+from .forecast import expected
 from .lexicon import EVENTS, STATUSES, Actor, SignalFile, Weights, actor_file, signal_file, table
 from .matcher import Hit, PhraseMatcher
-from .passages import around, opening, sections
+from .passages import opening, sections
 from .role_table import RoleTable
 from .roles import RoleReader
 from .scoring import LinearLayer, Matrix, editor_weights, probability
@@ -32,11 +34,6 @@ from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, sign
 _CODE = "7"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
-# The statuses of what is still to come, and the signals that tie a date in their sentence to it. What has
-# happened may have more to come (a deal that closes next year): later than the news, and said so plainly.
-_AHEAD = ("rumoured", "announced", "delayed")
-_PLAIN = ("ahead", "delay", "future", "leak", "plan", "rumour", "withdraw")
-_TIMED = (*_PLAIN, "hedge", "release-verb")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -157,7 +154,17 @@ class Classifier:
             events=events,
             status=status,
             status_spans=spans(shown) or (events[0].spans if status != "none" and events else []),
-            expected=self._expected(article, status, reading) if core else None,
+            expected=expected(
+                self._dates,
+                reading.fields,
+                reading.cues,
+                article.published_at.astimezone(UTC).date(),
+                status,
+                planned="plan@title" in reading.features,
+                most=self._settings.spans,
+            )
+            if core
+            else None,
             amounts=self._stated(article, reading.fields) if core else [],
         )
 
@@ -258,7 +265,7 @@ class Classifier:
         mentions = reading.mentions
         return [
             NamedActor(
-                id=actor, role=role, spans=spans(_places(mentions, "actor", actor)[: self._settings.spans])
+                id=actor, role=role, spans=spans(mentioned(mentions, "actor", actor)[: self._settings.spans])
             )
             for actor, role in self._roles.read(mentions, event, reading.own).items()
         ]
@@ -273,35 +280,10 @@ class Classifier:
             Product(
                 name=name,
                 actor=owners[name].actor,
-                spans=spans(_places(mentions, "product", name)[: self._settings.spans]),
+                spans=spans(mentioned(mentions, "product", name)[: self._settings.spans]),
             )
             for name in names[:limit]
         ]
-
-    def _expected(self, article: Article, status: str, reading: "_Reading") -> Forecast | None:
-        if status == "denied":
-            return None
-        coming = status in _AHEAD or "plan@title" in reading.features
-        if not coming and status != "happened":
-            return None
-        signals = _TIMED if coming else _PLAIN
-        ahead = [(field, hit.start, hit.end) for field, hit in reading.cues if hit.payload.signal in signals]
-        published = article.published_at.astimezone(UTC).date()
-        dates = [
-            date for field in reading.fields for date in self._dates.read(around(field, ahead), published)
-        ]
-        near = [
-            date
-            for date in dates
-            if (coming or date.later) and any(_together(date, place) for place in ahead)
-        ]
-        if not near:
-            return None
-        # A delay names the old time and the new one. Otherwise the first counts, as precise as it gets.
-        main = max(near, key=lambda date: date.value) if status == "delayed" else near[0]
-        best = max(near, key=lambda date: (date.value.startswith(main.value), len(date.value)))
-        places = [(date.field, date.start, date.end) for date in near if best.value.startswith(date.value)]
-        return Forecast(value=best.value, spans=spans(places[: self._settings.spans]))
 
     def _stated(self, article: Article, fields: Sequence[Folded]) -> list[Amount]:
         return [
@@ -312,7 +294,7 @@ class Classifier:
                 unit=stated.unit,
                 per=stated.per,
                 qualifier=stated.qualifier,
-                spans=[_span(place) for place in stated.places[: self._settings.spans]],
+                spans=[span(place) for place in stated.places[: self._settings.spans]],
             )
             for stated in self._amounts.read(fields, article.language, self._settings.amounts)
         ]
@@ -331,35 +313,3 @@ class Classifier:
 
 def _start(cue: tuple[Folded, Hit[Cue]]) -> int:
     return cue[1].start
-
-
-def _together(date: Resolved, place: Place) -> bool:
-    """Whether a date and a place stand in one sentence."""
-    field, start, end = place
-    if field.field != date.field.field:
-        return False
-    first, last = sorted([(start, end), (date.start, date.end)])
-    return field.sentence_end(min(first[1], last[0]), last[0] + 1) >= last[0]
-
-
-def _places(mentions: Iterable[Mention], key: str, value: str) -> list[Place]:
-    return [(m.field, m.start, m.end) for m in mentions if getattr(m, key) == value]
-
-
-def _span(place: Place) -> Span:
-    field, start, end = place
-    start, end = field.back(start, end)
-    return Span(field=field.field, start=start, end=end, text=field.original[start:end])
-
-
-def spans(places: Iterable[Place]) -> list[Span]:
-    """Spans of the original fields, in reading order, each once."""
-    ranges = {
-        (field.field != "title", *field.back(start, end)): field
-        for field, start, end in places
-        if end > start
-    }
-    return [
-        Span(field=field.field, start=start, end=end, text=field.original[start:end])
-        for (_, start, end), field in sorted(ranges.items(), key=lambda item: item[0])
-    ]
