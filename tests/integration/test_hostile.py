@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from kafka import KafkaProducer
+from kafka.partitioner.default import murmur2
 
 from schemas import codec
 from schemas.messages import DeadLetter
@@ -67,11 +68,18 @@ def test_every_kind_is_stored_or_a_dead_letter(world: World) -> None:
     assert len(left_out) == 2
 
 
-def test_a_record_that_kills_its_worker_and_only_that_one_is_put_aside(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deep", [False, True], ids=["a few in each partition", "behind thirty in its own"])
+def test_a_record_that_kills_its_worker_and_only_that_one_is_put_aside(
+    world: World, tmp_path: Path, deep: bool
+) -> None:
     topic = world.topics[ARTICLES]
-    deadly = out(topic, msgspec.structs.replace(article(30), text="deadly"))
-    world.publish([out(topic, article(n)) for n in range(30)] + [deadly])
-    world.publish([out(topic, article(n)) for n in range(31, 60)])
+    given = [article(n) for n in range(2_000 if deep else 60)]
+    if deep:
+        given = [a for a in given if (murmur2(out(topic, a).key) & 0x7FFFFFFF) % topic.partitions == 0][:60]
+    given[30] = msgspec.structs.replace(given[30], text="deadly")
+    deadly = out(topic, given[30])
+    world.publish([out(topic, a) for a in given])
+    assert len({record.partition for record in world.read(ARTICLES)}) == (1 if deep else topic.partitions)
     log = tmp_path / "log"
     codes = []
     while not codes or codes[-1] == 9:
