@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
-from sqlalchemy import text
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from pipeline.cli import racewire
@@ -13,6 +13,7 @@ from pipeline.feeds.values import FeedState
 from pipeline.store import queries
 from pipeline.store.balance import Balance, Finding, Line, save
 from pipeline.store.feeds import remember
+from pipeline.store.models import ArticleRow, AssessmentRow
 from pipeline.store.progress import save_offsets
 from pipeline.store.registry import sync_registry
 from pipeline.store.verdicts import save_articles
@@ -188,7 +189,8 @@ def test_the_feeds_how_they_answer_and_what_they_yield(
         sync_registry(tx, [a_feed("paper-en"), a_feed("wall")], "any")
         remember(tx, [], [wall], [])
         # Of the five articles of these tests, those in English are this feed's: two of the three were core.
-        tx.execute(text("UPDATE articles SET published_at = :then"), {"then": now - timedelta(days=2)})
+        for row in (ArticleRow, AssessmentRow):  # a verdict has the time of its article
+            tx.execute(update(row).values(published_at=now - timedelta(days=2)))
         (paper, _) = queries.feeds(tx)
         assert (paper.articles, paper.judged, paper.core) == (3, 3, 2)
         assert round(paper.a_day, 2) == 1.5
