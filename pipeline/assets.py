@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from pipeline.classify import Classifier
 
@@ -12,7 +13,8 @@ def classifier() -> Classifier:
     return Classifier.build(folder("actors"), folder("signals"), folder("tables"))
 
 
-def folder(name: str) -> dict[str, bytes]:
-    """The lexicon's files of one kind (`actors`, `signals` or `tables`) by name."""
-    here = files("pipeline.classify") / "lexicon" / name
-    return {file.name: file.read_bytes() for file in here.iterdir() if file.name.endswith((".yaml", ".json"))}
+def folder(name: str, root: Path | None = None) -> dict[str, bytes]:
+    """Files of one kind (`actors`, `signals`, `tables`) by name, of the shipped lexicon or the one at `root`."""
+    here = (root or files("pipeline.classify") / "lexicon") / name
+    found = here.iterdir() if here.is_dir() else ()
+    return {file.name: file.read_bytes() for file in found if file.name.endswith((".yaml", ".json"))}

@@ -23,12 +23,11 @@ _UNITS = ("day", "week", "month", "quarter", "year", "")
 
 
 class Expression(Struct, frozen=True, forbid_unknown_fields=True):
-    """A way to name a time. `unit` and `shift` say how far from the publication; `value` fixes a part."""
+    """A way to name a time. `unit` and `shift` say how far from publication it is; `quarter` fixes a part."""
 
     pattern: str
     unit: str = ""
     shift: int = 0
-    month: int = 0
     quarter: int = 0
 
 
@@ -112,7 +111,7 @@ class DateReader:
             year = year or published.year + (quarter < _quarter(published))
             return f"{year}-Q{quarter}" if (year, quarter) >= (published.year, _quarter(published)) else ""
         named = parts.get("month", "")
-        month = expression.month or (int(named) if named.isdigit() else self._months.get(named, 0))
+        month = int(named) if named.isdigit() else self._months.get(named, 0)
         if not month:
             return str(year) if published.year <= year <= published.year + 25 else ""
         day = int(parts.get("day", 0))
@@ -148,8 +147,7 @@ def _shifted(expression: Expression, count: int, published: date) -> str:
     if expression.unit == "quarter":
         quarters = published.year * 4 + _quarter(published) - 1 + shift
         return f"{quarters // 4}-Q{quarters % 4 + 1}"
-    year = published.year + shift
-    return f"{year}-{expression.month:02}" if expression.month else str(year)
+    return str(published.year + shift)
 
 
 def _is_later(value: str, published: date) -> bool:

@@ -146,7 +146,7 @@ class Fitter:
 
 
 def _largest_eigenvalue(values: Floats) -> float:
-    """That of `values.T @ values`, from above, by power iteration; few features are below 0."""
+    """That of `values.T @ values`, from above, by power iteration; no feature is below 0."""
     vector, norm = np.ones(values.shape[1], np.float32), 1.0
     for _ in range(_POWERS):
         vector = values.T @ (values @ (vector / norm))

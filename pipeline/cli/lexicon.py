@@ -134,12 +134,7 @@ def _finder(files: Files) -> Finder:
 
 def _files(root: Path | None) -> Files:
     """Files by kind and name: those of a folder, or those that ship."""
-    if root is None:
-        return {kind: folder(kind) for kind in _KINDS}
-    found = {
-        kind: [path for end in ("*.yaml", "*.json") for path in (root / kind).glob(end)] for kind in _KINDS
-    }
-    return {kind: {path.name: path.read_bytes() for path in sorted(paths)} for kind, paths in found.items()}
+    return {kind: folder(kind, root) for kind in _KINDS}
 
 
 def _built(files: Files) -> Classifier:
