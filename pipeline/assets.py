@@ -14,7 +14,7 @@ def classifier() -> Classifier:
 
 
 def folder(name: str, root: Path | None = None) -> dict[str, bytes]:
-    """Files of one kind (`actors`, `signals`, `tables`) by name, of the shipped lexicon or the one at `root`."""
+    """Files of one kind (`actors`, `signals`, `tables`) by name: what ships, or a lexicon at `root`."""
     here = (root or files("pipeline.classify") / "lexicon") / name
     found = here.iterdir() if here.is_dir() else ()
     return {file.name: file.read_bytes() for file in found if file.name.endswith((".yaml", ".json"))}
