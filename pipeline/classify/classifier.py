@@ -31,7 +31,7 @@ from .scoring import LinearLayer, Matrix, editor_weights, probability
 from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "7"
+_CODE = "8"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
 

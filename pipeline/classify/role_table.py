@@ -19,12 +19,14 @@ class Cues(Struct, frozen=True, forbid_unknown_fields=True):
     """Words of one role: right `before` or `after` a name, as they are, or phrases of its clause.
 
     `toward` stands between the name before (or the beginning of the clause) and this one, `loose` too, where
-    nothing else tells; `behind` after the name once somebody moves, `passive` as long as nobody does.
+    nothing else tells. Once somebody moves `over` stands there, whatever else does (`bans deals with`), and
+    `behind` after the name; as long as nobody does, `passive`.
     """
 
     before: list[str] = []
     after: list[str] = []
     toward: list[str] = []
+    over: list[str] = []
     behind: list[str] = []
     passive: list[str] = []
     loose: list[str] = []

@@ -33,11 +33,13 @@ _LIKE_LABS = ("apps", "cloud", "community", "research")
 class _Around(Struct, frozen=True):
     """The words around a list of names.
 
-    `before` is the actor named before it, if near in its field, `gap` what stands between; `after` follows,
-    `rest` as far as the clause goes, of which `reach` characters up to the next name.
+    `before` is the actor named before it, if near in its field, `verb` what that name has behind its first
+    word (`US bans`), `gap` what stands between; `after` follows, `rest` as far as the clause goes, of which
+    `reach` characters up to the next name.
     """
 
     before: str
+    verb: str
     gap: str
     after: str
     rest: str
@@ -56,6 +58,7 @@ class RoleReader:
         self._before = Words({role: cues.before for role, cues in table.cues.items()})
         self._after = Words({role: cues.after for role, cues in table.cues.items()})
         self._toward = Phrases({role: cues.toward for role, cues in table.cues.items()})
+        self._over = Phrases({role: cues.over for role, cues in table.cues.items()})
         self._behind = Phrases({role: cues.behind for role, cues in table.cues.items()})
         self._passive = Phrases({role: cues.passive for role, cues in table.cues.items()})
         self._loose = Phrases({role: cues.loose for role, cues in table.cues.items()})
@@ -128,13 +131,16 @@ class RoleReader:
             head = head[:-_ARTICLE]
         # `X's rival Y`: the words are about the name before.
         owned = around.before and self._beside(around.gap) not in ("", "mentioned")
+        clause = _STOP.split(around.gap)[-1]
+        verb = around.verb if clause == around.gap else ""
+        if moved and not owned and (role := self._over.last(verb + clause)):
+            return role
         if not owned and (role := self._before.ending(head.rstrip(_OPENING))):
             return role
         if role := self._beside(around.after):
             return role
         if not moved and (role := self._passive.first(around.rest, around.reach)):
             return role
-        clause = _STOP.split(around.gap)[-1]
         if not owned and (role := self._toward.last(clause)):
             return role
         if moved and (role := self._behind.first(around.rest, around.reach)):
@@ -164,16 +170,17 @@ class RoleReader:
 
 def _around(mentions: Sequence[Mention], start: int, end: int) -> _Around:
     first, last = mentions[start], mentions[end - 1]
-    text, before, since = first.field.text, "", max(0, first.start - _CLAUSE)
+    text, before, verb, since = first.field.text, "", "", max(0, first.start - _CLAUSE)
     if start and (left := mentions[start - 1]).field is first.field and since <= left.end <= first.start:
         before, since = left.actor, left.end
+        verb = text[left.start : left.end].partition(" ")[2]
     after = text[last.end : last.end + _CLAUSE]
     stop = _STOP.search(after)
     rest = after[: stop.start()] if stop else after
     reach = len(rest)
     if end < len(mentions) and mentions[end].field is last.field:
         reach = min(reach, mentions[end].start - last.end)
-    return _Around(before, text[since : first.start], after, rest, reach)
+    return _Around(before, verb, text[since : first.start], after, rest, reach)
 
 
 def _opens(gap: str) -> bool:

@@ -182,6 +182,37 @@ def test_whose_goods_are_bought_is_a_partner(reader: RoleReader, title: str, rol
     assert reader.read(mentions(title), "deal")["bolt"] == role
 
 
+@pytest.mark.parametrize(
+    ("title", "role"),
+    [
+        ("Delos requires a licence for exports of Bolt's Bolt 2", "target"),
+        ("Delos verlangt Lizenz für den Verkauf von Bolt 2", "target"),
+        ("Delos exige una licencia para exportar Bolt 2", "target"),
+        ("Delos禁止企业采购Bolt芯片", "target"),
+        ("Delos tightens export rules for Bolt", "target"),
+        ("Acme blocks deals with Bolt", "target"),
+        ("Delos lets Bolt 2 makers wait: Bolt to sell chips to China", "target"),
+        ("Delos licenses models from Bolt", "partner"),
+        ("Delos tightens ties with Bolt", "partner"),
+        ("Acme bans spam, uses Bolt", "partner"),
+    ],
+)
+def test_whose_goods_are_held_up_is_hit_whatever_is_done_with_them(
+    reader: RoleReader, title: str, role: str
+) -> None:
+    assert reader.read(mentions(title), "policy")["bolt"] == role
+
+
+def test_a_name_may_hold_the_verb_that_tells(assess: Assess) -> None:
+    def roles(title: str) -> dict[str, str]:
+        return {each.id: each.role for each in assess(title).actors}
+
+    # `US restricts` is a name of the lexicon. The firm `Block` is not, and holds nobody up.
+    assert roles("US restricts AI chip deals with Nvidia") == {"us-gov": "mover", "nvidia": "target"}
+    assert roles("US requires licence for Nvidia's H20 exports") == {"us-gov": "mover", "nvidia": "target"}
+    assert roles("Block partners with Anthropic on AI agents")["anthropic"] == "partner"
+
+
 def test_who_is_left_stands_before_the_person_who_joins(reader: RoleReader) -> None:
     # Where `Bolt` first stands for a person known to work there now.
     found = mentions("Acme大将Bolt加盟Bolt")
