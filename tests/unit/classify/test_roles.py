@@ -195,6 +195,7 @@ def test_whose_goods_are_bought_is_a_partner(reader: RoleReader, title: str, rol
         ("Delos licenses models from Bolt", "partner"),
         ("Delos tightens ties with Bolt", "partner"),
         ("Acme bans spam, uses Bolt", "partner"),
+        ("Acme Ray-Ban glasses work with Bolt", "partner"),
     ],
 )
 def test_whose_goods_are_held_up_is_hit_whatever_is_done_with_them(
