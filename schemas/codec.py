@@ -62,23 +62,23 @@ def tombstone(topic: Topic, key: str, *, time: datetime, version: int) -> OutRec
 def _out(
     topic: Topic, key: bytes | None, value: bytes | None, time: datetime, version: int, event_id: str
 ) -> OutRecord:
-    attributes = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": SOURCE,
-        "type": topic.event_type,
-        "subject": event_id if key is None else key.decode(errors="replace"),
-        "time": time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "dataschema": topic.schema_file,
-        "sequence": str(version),
-    }
-    headers = tuple((f"ce_{name}", text.encode()) for name, text in attributes.items())
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", SOURCE.encode()),
+        ("ce_type", topic.event_type.encode()),
+        ("ce_subject", event_id.encode() if key is None else key.decode(errors="replace").encode()),
+        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_dataschema", topic.schema_file.encode()),
+        ("ce_sequence", str(version).encode()),
+        ("content-type", b"application/json"),
+    )
     made = OutRecord(
         topic=topic.name,
         key=key,
         event_id=event_id,
         value=value,
-        headers=(*headers, ("content-type", b"application/json")),
+        headers=headers,
     )
     if not fits(topic, made):
         raise ContractError(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Executable, func, select
+from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
 from pipeline.store.database import among, insert_rows, table_of
@@ -127,28 +128,30 @@ def put(
             written.append((version, new, record(topic, new, time=now, version=version)))
     if not written:
         return []
-    statement = insert_rows(
-        aggregate.model,
-        [
-            {
-                aggregate.key: getattr(state, aggregate.key),
-                "version": version,
-                "body": msgspec.Raw(event.value or b"null"),
-                "written_at": now,
-                **aggregate.columns(state),
-            }
-            for version, state, event in written
-        ],
-    )
-    table = table_of(aggregate.model)
-    done = tx.scalars(
-        statement.on_conflict_do_update(
-            index_elements=[aggregate.key],
-            set_={c.name: statement.excluded[c.name] for c in table.c if not c.primary_key},
-            where=table.c.version == statement.excluded.version - 1,
-        ).returning(table.c[aggregate.key])
-    ).all()
+    values = [
+        {
+            aggregate.key: getattr(state, aggregate.key),
+            "version": version,
+            "body": msgspec.Raw(event.value or b"null"),
+            "written_at": now,
+            **aggregate.columns(state),
+        }
+        for version, state, event in written
+    ]
+    done = insert_rows(tx, aggregate.model, values, _next).all()
     if len(done) != len(written):
-        raise ConflictError(f"{table.name}: a new key was written by another transaction meanwhile")
+        raise ConflictError(
+            f"{table_of(aggregate.model).name}: a new key was written by another transaction meanwhile"
+        )
     outbox.add(tx, [event for _, _, event in written], lane)
     return [state for _, state, _ in written]
+
+
+def _next(statement: Insert, names: Sequence[str]) -> Executable:
+    """The version after the stored one, and no other, takes the row over; the keys of what was written."""
+    table, keys = statement.table, list(statement.table.primary_key)
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={c.name: statement.excluded[c.name] for c in table.c if not c.primary_key},
+        where=table.c.version == statement.excluded.version - 1,
+    ).returning(*keys)

@@ -6,8 +6,10 @@ next owner was left by a death, and then a record may be what killed its reader.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, case, delete, func, select, text, tuple_, update
+from sqlalchemy import Connection, Update, bindparam, case, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store.database import insert_rows, rows, table_of
 from pipeline.store.models import ClaimRow, ConsumerOffsetRow
@@ -33,16 +35,16 @@ def claim(tx: Connection, group: str, owner: str, places: Sequence[Place]) -> di
     mine = (row.group_id == group, tuple_(row.topic, row.partition).in_(places))
     found = tx.execute(select(row.topic, row.partition, row.reach).where(*mine, row.owner != owner))
     left = {(topic, partition): reach or 0 for topic, partition, reach in found}
-    statement = insert_rows(
-        row, [{"group_id": group, "topic": t, "partition": p, "owner": owner} for t, p in sorted(places)]
-    )
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[row.group_id, row.topic, row.partition],
-            set_={"owner": owner, "seen_at": func.now()},
-        )
-    )
+    values = [{"group_id": group, "topic": t, "partition": p, "owner": owner} for t, p in sorted(places)]
+    insert_rows(tx, row, values, _taken)
     return left
+
+
+def _taken(statement: Insert, names: Sequence[str]) -> Insert:
+    return statement.on_conflict_do_update(
+        index_elements=list(statement.table.primary_key),
+        set_={"owner": statement.excluded.owner, "seen_at": func.now()},
+    )
 
 
 def release(tx: Connection, group: str, owner: str, places: Sequence[Place]) -> None:
@@ -63,14 +65,18 @@ def beat(tx: Connection, group: str, owner: str) -> None:
 
 def go(tx: Connection, group: str, owner: str, positions: Mapping[Place, int]) -> None:
     """The owner takes all records before these offsets in hand. A hint, which does not wait for the disk."""
-    table = table_of(ClaimRow)
-    columns = [table.c.topic, table.c.partition, table.c.reach]
     values = [{"topic": t, "partition": p, "reach": at} for (t, p), at in sorted(positions.items())]
-    given = rows(columns, values)
     tx.execute(text("SET LOCAL synchronous_commit = off"))
-    tx.execute(
+    tx.execute(_reaching(), {"rows": values, "mine": group, "me": owner})
+
+
+@cache
+def _reaching() -> Update:
+    table = table_of(ClaimRow)
+    given = rows([table.c.topic, table.c.partition, table.c.reach])
+    return (
         update(table)
-        .where(table.c.group_id == group, table.c.owner == owner)
+        .where(table.c.group_id == bindparam("mine"), table.c.owner == bindparam("me"))
         .where(table.c.topic == given.c.topic, table.c.partition == given.c.partition)
         .values(reach=given.c.reach)
     )

@@ -1,6 +1,7 @@
 """The engine, and the one set-based way to write rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     FromClause,
     LargeBinary,
+    Result,
     Table,
     Text,
     bindparam,
@@ -23,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
+
+Finish = Callable[[Insert, Sequence[str]], Executable]  # an insertion and the names of its columns
 
 
 def connect(url: str, *, pool: int = 5) -> Engine:
@@ -50,14 +55,15 @@ def table_of(model: type[Any]) -> Table:
     return found
 
 
-def rows(columns: Sequence[Column[Any]], values: Sequence[Mapping[str, Any]]) -> FromClause:
-    """`values` as a relation of `columns`, sent as one JSON document: a statement's size is constant.
+def rows(columns: Sequence[Column[Any]]) -> FromClause:
+    """The values that a statement is executed with as its parameter `rows`, as a relation of `columns`.
 
-    A document costs a third of what an array a column does, whose texts are escaped one by one. A value that
-    is JSON already may come as `msgspec.Raw`; bytes travel in Base64.
+    They are sent as one JSON document, so a statement's size is constant, and one that is built once is
+    compiled once. A document costs a third of what an array a column does, whose texts are escaped one by
+    one. A value that is JSON already may come as `msgspec.Raw`; bytes travel in Base64.
     """
     binary = {c.name for c in columns if isinstance(c.type, LargeBinary)}
-    given = func.json_to_recordset(bindparam(None, values, type_=JSON(), unique=True)).table_valued(
+    given = func.json_to_recordset(bindparam("rows", type_=JSON())).table_valued(
         *(column(c.name, Text if c.name in binary else c.type) for c in columns)
     )
     typed = given.render_derived(with_types=True)
@@ -75,11 +81,19 @@ def among(
     return column == func.any(bindparam(None, sorted(set(keys)), type_=ARRAY(Text), unique=True))
 
 
-def insert_rows(model: type[Any], values: Sequence[Mapping[str, Any]]) -> Insert:
-    """`INSERT INTO … SELECT … FROM json_to_recordset(…)`; all rows have the keys of the first."""
-    table = table_of(model)
-    columns = [table.c[name] for name in values[0]]
-    return insert(table).from_select([c.name for c in columns], select(rows(columns, values)))
+def insert_rows(
+    tx: Connection,
+    model: type[Any],
+    values: Sequence[Mapping[str, Any]],
+    finish: Finish | None = None,
+    **given: object,
+) -> Result[Any]:
+    """`INSERT INTO … SELECT … FROM json_to_recordset(…)`; all rows have the keys of the first.
+
+    `finish` says what becomes of rows that are there already and what is returned; its statement is kept, so
+    it is a function of a module, and what changes from call to call is a parameter of it, in `given`.
+    """
+    return tx.execute(_insertion(table_of(model), tuple(values[0]), finish), {"rows": values, **given})
 
 
 def upsert(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]) -> None:
@@ -88,12 +102,26 @@ def upsert(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]
         return
     keys = [c.name for c in table_of(model).primary_key]
     unique = list({tuple(v[k] for k in keys): v for v in values}.values())
-    statement = insert_rows(model, unique)
-    changed = {name: statement.excluded[name] for name in unique[0] if name not in keys}
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    insert_rows(tx, model, unique, _replacing)
 
 
 def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows whose primary key is not there yet."""
     if values:
-        tx.execute(insert_rows(model, values).on_conflict_do_nothing())
+        insert_rows(tx, model, values, _keeping)
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...], finish: Finish | None) -> Executable:
+    statement = insert(table).from_select(names, select(rows([table.c[name] for name in names])))
+    return finish(statement, names) if finish else statement
+
+
+def _replacing(statement: Insert, names: Sequence[str]) -> Insert:
+    keys = [c.name for c in statement.table.primary_key]
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _keeping(statement: Insert, names: Sequence[str]) -> Insert:
+    return statement.on_conflict_do_nothing()

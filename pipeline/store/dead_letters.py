@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, func, select, update
+from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
 from pipeline.store.database import insert_rows
@@ -81,29 +82,25 @@ def add(tx: Connection, topic: Topic, letters: Sequence[DeadLetter]) -> None:
     """Keep dead letters and announce those that are new on `topic`; a replay adds none twice."""
     if not letters:
         return
-    statement = insert_rows(
-        Row,
-        [
-            {
-                "topic": d.topic,
-                "partition": d.partition,
-                "record_offset": d.offset,
-                "reason": d.reason,
-                "fingerprint": d.fingerprint,
-                "state": "open",
-                "failed_at": d.failed_at,
-                "body": msgspec.to_builtins(d),
-            }
-            for d in letters
-        ],
-    )
-    added = {
-        (t, p, o)
-        for t, p, o in tx.execute(
-            statement.on_conflict_do_nothing().returning(Row.topic, Row.partition, Row.record_offset)
-        )
-    }
+    values = [
+        {
+            "topic": d.topic,
+            "partition": d.partition,
+            "record_offset": d.offset,
+            "reason": d.reason,
+            "fingerprint": d.fingerprint,
+            "state": "open",
+            "failed_at": d.failed_at,
+            "body": msgspec.to_builtins(d),
+        }
+        for d in letters
+    ]
+    added = {tuple(place) for place in insert_rows(tx, Row, values, _new)}
     outbox.add(tx, [_announced(topic, d) for d in letters if (d.topic, d.partition, d.offset) in added])
+
+
+def _new(statement: Insert, names: Sequence[str]) -> Executable:
+    return statement.on_conflict_do_nothing().returning(Row.topic, Row.partition, Row.record_offset)
 
 
 def settle(tx: Connection, resolved: Iterable[int], failed: Iterable[int]) -> None:

@@ -150,11 +150,12 @@ def remember(
     if states:
         columns = [table_of(FeedRow).c[name] for name in ("feed_id", "state", "next_poll_at")]
         values = [{"feed_id": s.feed_id, "state": s, "next_poll_at": s.next_poll_at} for s in states]
-        row, new = FeedRow, rows(columns, values)
+        row, new = FeedRow, rows(columns)
         tx.execute(
             update(row)
             .where(row.feed_id == new.c.feed_id)
-            .values(state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None)
+            .values(state=new.c.state, next_poll_at=new.c.next_poll_at, leased_by=None, leased_until=None),
+            {"rows": values},
         )
     written = [
         {
@@ -174,7 +175,7 @@ def remember(
         for p in polls
     ]
     if written:
-        tx.execute(insert_rows(PollRow, written))
+        insert_rows(tx, PollRow, written)
 
 
 def _free() -> ColumnElement[bool]:

@@ -6,8 +6,9 @@ all the same: what waits in the slow lane for a key that has news goes ahead of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, Update, delete, func, select, text, update
 
 from pipeline.store.database import insert_rows, rows, table_of
 from pipeline.store.models import OutboxRow
@@ -34,21 +35,20 @@ def add(tx: Connection, records: Sequence[OutRecord], lane: int = NEWS) -> None:
         return
     if lane == NEWS:
         _promote(tx, records)
-    tx.execute(
-        insert_rows(
-            OutboxRow,
-            [
-                {
-                    "lane": lane,
-                    "topic": r.topic,
-                    "key": r.key,
-                    "event_id": r.event_id,
-                    "headers": [[name, _text(value)] for name, value in r.headers],
-                    "value": r.value,
-                }
-                for r in records
-            ],
-        )
+    insert_rows(
+        tx,
+        OutboxRow,
+        [
+            {
+                "lane": lane,
+                "topic": r.topic,
+                "key": r.key,
+                "event_id": r.event_id,
+                "headers": [[name, _text(value)] for name, value in r.headers],
+                "value": r.value,
+            }
+            for r in records
+        ],
     )
     tx.execute(text(f"NOTIFY {CHANNEL}"))
 
@@ -58,16 +58,21 @@ def _promote(tx: Connection, records: Sequence[OutRecord]) -> None:
 
     A row that is locked is being deleted by the relay: it is out already, and waiting could be a deadlock.
     """
-    row, table = OutboxRow, table_of(OutboxRow)
     keys = {(r.topic, r.key) for r in records if r.key is not None}
-    given = rows([table.c.topic, table.c.key], [{"topic": t, "key": k} for t, k in sorted(keys)])
+    tx.execute(_promotion(), {"rows": [{"topic": t, "key": k} for t, k in sorted(keys)]})
+
+
+@cache
+def _promotion() -> Update:
+    row, table = OutboxRow, table_of(OutboxRow)
+    given = rows([table.c.topic, table.c.key])
     behind = (
         select(row.seq)
         .join(given, (given.c.topic == row.topic) & (given.c.key == row.key))
         .where(row.lane == HISTORY)
         .with_for_update(of=row, skip_locked=True)
     )
-    tx.execute(update(row).where(row.seq.in_(behind)).values(lane=NEWS))
+    return update(row).where(row.seq.in_(behind)).values(lane=NEWS)
 
 
 def take(tx: Connection, limit: int) -> list[Pending]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store.database import insert_rows, upsert
 from pipeline.store.models import ConsumerOffsetRow, RelayCheckpointRow
@@ -26,19 +27,17 @@ def save_offsets(tx: Connection, group: str, positions: Mapping[Place, int]) -> 
     """Remember positions as they are, also smaller ones: an operator's reset replays from there."""
     if not positions:
         return
-    row = ConsumerOffsetRow
-    statement = insert_rows(
-        row,
-        [
-            {"group_id": group, "topic": topic, "partition": partition, "next_offset": offset}
-            for (topic, partition), offset in sorted(positions.items())
-        ],
-    )
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[row.group_id, row.topic, row.partition],
-            set_={"next_offset": statement.excluded.next_offset, "moved_at": func.now()},
-        )
+    values = [
+        {"group_id": group, "topic": topic, "partition": partition, "next_offset": offset}
+        for (topic, partition), offset in sorted(positions.items())
+    ]
+    insert_rows(tx, ConsumerOffsetRow, values, _moved)
+
+
+def _moved(statement: Insert, names: Sequence[str]) -> Insert:
+    return statement.on_conflict_do_update(
+        index_elements=list(statement.table.primary_key),
+        set_={"next_offset": statement.excluded.next_offset, "moved_at": func.now()},
     )
 
 

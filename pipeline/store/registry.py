@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection, case, func, select, text, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.orm import aliased
 
 from pipeline.feeds.values import Feed, FeedState
@@ -60,37 +61,32 @@ def sync_registry(tx: Connection, feeds: Sequence[Feed], digest: str) -> None:
     """
     upsert(tx, RegistryRow, [{"id": 1, "digest": digest}])
     if feeds:
-        statement = insert_rows(
-            FeedRow,
-            [
-                {
-                    "feed_id": f.id,
-                    "feed": f,
-                    "state": FeedState(feed_id=f.id),
-                }
-                for f in sorted(feeds, key=lambda f: f.id)
-            ],
-        )
-        moved = FeedRow.feed["url"].astext != statement.excluded.feed["url"].astext
-        changed = (FeedRow.feed != statement.excluded.feed) | FeedRow.removed_at.is_not(None)
-        tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=[FeedRow.feed_id],
-                set_={
-                    "feed": statement.excluded.feed,
-                    "removed_at": None,
-                    # Another address is another server: what the old one said of validators or 410 is void.
-                    "state": case((moved, statement.excluded.state), else_=FeedRow.state),
-                    "next_poll_at": case((moved, func.now()), else_=FeedRow.next_poll_at),
-                },
-                where=changed,
-            )
-        )
+        values = [
+            {"feed_id": f.id, "feed": f, "state": FeedState(feed_id=f.id)}
+            for f in sorted(feeds, key=lambda f: f.id)
+        ]
+        insert_rows(tx, FeedRow, values, _registered)
     row = FeedRow
     gone = row.feed_id.not_in([f.id for f in feeds]) & row.removed_at.is_(None)
     tx.execute(update(row).where(gone).values(removed_at=func.now()))
     # Else claims are planned for a table of unknown size until Postgres looks at it by itself.
     tx.execute(text("ANALYZE feeds"))
+
+
+def _registered(statement: Insert, names: Sequence[str]) -> Insert:
+    moved = FeedRow.feed["url"].astext != statement.excluded.feed["url"].astext
+    changed = (FeedRow.feed != statement.excluded.feed) | FeedRow.removed_at.is_not(None)
+    return statement.on_conflict_do_update(
+        index_elements=[FeedRow.feed_id],
+        set_={
+            "feed": statement.excluded.feed,
+            "removed_at": None,
+            # Another address is another server: what the old one said of validators or 410 is void.
+            "state": case((moved, statement.excluded.state), else_=FeedRow.state),
+            "next_poll_at": case((moved, func.now()), else_=FeedRow.next_poll_at),
+        },
+        where=changed,
+    )
 
 
 def revive(tx: Connection) -> None:

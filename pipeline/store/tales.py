@@ -51,18 +51,20 @@ def load_state(tx: Connection, keys: Sequence[Keys]) -> State:
     """All that `keys` ask for, perhaps a little more."""
     ids = sorted({k.article_id for k in keys})
     member, release = MemberRow, ReleaseRow
-    asked = rows(_WINDOW, _windows(keys))
+    asked = rows(_WINDOW)
     # Found by time, since a window stays as large as it is while the articles of an actor become ever more.
     near = select(member.story_id).join(
         asked,
         member.published_at.between(asked.c.since, asked.c.until) & member.actors.has_any(asked.c.actors),
     )
-    stories = tx.scalars(select(member.story_id).where(among(member.article_id, ids)).union(near))
+    mine = select(member.story_id).where(among(member.article_id, ids))
+    stories = tx.scalars(mine.union(near), {"rows": _windows(keys)})
     # Their ids, and no subquery: Postgres knows how few they are.
     members = tx.scalars(select(member.body).where(among(member.story_id, stories)))
     # One by one: all at once each release would be held against each article.
-    each = rows(_ARTICLE, [{"article_id": i} for i in ids])
-    told = tx.scalars(select(release.release_id).join(each, release.article_ids.has_key(each.c.article_id)))
+    each = rows(_ARTICLE)
+    holding = select(release.release_id).join(each, release.article_ids.has_key(each.c.article_id))
+    told = tx.scalars(holding, {"rows": [{"article_id": i} for i in ids]})
     named = {release_id for k in keys for release_id in k.releases}
     releases = tx.scalars(select(release.body).where(among(release.release_id, named.union(told))))
     return State(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, func, select, tuple_
+from sqlalchemy import ARRAY, Connection, RowMapping, Text, bindparam, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
@@ -43,36 +44,16 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
     """
     if not articles:
         return
-    table = table_of(ArticleRow)
     newest: dict[str, Article] = {}
     for a in sorted(articles, key=lambda a: (a.kind != "sighting", a.observed_at, a.revision)):
         newest[a.article_id] = a
-    # Sorted, so that two writers lock rows in the same order.
-    statement = insert_rows(ArticleRow, [_article_row(newest[i]) for i in sorted(newest)])
-    new, kept = statement.excluded, {"article_id", "first_stored_at"}
     owned = [i for i, a in newest.items() if a.kind != "sighting"]
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[table.c.article_id],
-            set_={c.name: new[c.name] for c in table.c if c.name not in kept},
-            where=among(new.article_id, owned)
-            & (
-                table.c.provisional
-                | (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision))
-            ),
-        )
-    )
+    # Sorted, so that two writers lock rows in the same order.
+    insert_rows(tx, ArticleRow, [_article_row(newest[i]) for i in sorted(newest)], _newer, owned=owned)
     texts = {(a.article_id, a.revision): a for a in articles if a.kind != "sighting"}
     add_missing(tx, RevisionRow, [_revision_row(texts[key]) for key in sorted(texts)])
     seen = {(a.article_id, a.feed.id): a for a in sorted(articles, key=lambda a: a.observed_at, reverse=True)}
-    sightings = insert_rows(SightingRow, [_sighting_row(seen[key]) for key in sorted(seen)])
-    tx.execute(
-        sightings.on_conflict_do_update(
-            index_elements=[SightingRow.article_id, SightingRow.feed_id],
-            set_={"seen_at": sightings.excluded.seen_at, "url": sightings.excluded.url},
-            where=sightings.excluded.seen_at < SightingRow.seen_at,
-        )
-    )
+    insert_rows(tx, SightingRow, [_sighting_row(seen[key]) for key in sorted(seen)], _earlier)
 
 
 def save_assessments(
@@ -172,6 +153,28 @@ def _current(tx: Connection, article_ids: Sequence[str]) -> dict[str, Current]:
         if (article_id, feed) not in owners:
             now[article_id].sightings.append(Sighting(feed=feed, url=url, seen_at=seen_at))
     return now
+
+
+def _newer(statement: Insert, names: Sequence[str]) -> Insert:
+    """An article that is `owned` and newer, or in the place of a sighting, takes the row over."""
+    table, new, kept = table_of(ArticleRow), statement.excluded, {"article_id", "first_stored_at"}
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.article_id],
+        set_={c.name: new[c.name] for c in table.c if c.name not in kept},
+        where=(new.article_id == func.any(bindparam("owned", type_=ARRAY(Text))))
+        & (
+            table.c.provisional
+            | (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision))
+        ),
+    )
+
+
+def _earlier(statement: Insert, names: Sequence[str]) -> Insert:
+    return statement.on_conflict_do_update(
+        index_elements=[SightingRow.article_id, SightingRow.feed_id],
+        set_={"seen_at": statement.excluded.seen_at, "url": statement.excluded.url},
+        where=statement.excluded.seen_at < SightingRow.seen_at,
+    )
 
 
 def _article_row(a: Article) -> dict[str, object]:

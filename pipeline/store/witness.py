@@ -201,11 +201,11 @@ def _found(tx: Connection, model: type[Any], wanted: Sequence[Mapping[str, Any]]
         return set()
     table = table_of(model)
     columns = [table.c[name] for name in wanted[0]]
-    given = rows(columns, wanted)
+    given = rows(columns)
     query: Select[Any] = select(*columns)
     for column in columns:
         query = query.where(column == given.c[column.name])
-    return {tuple(row) for row in tx.execute(query)}
+    return {tuple(row) for row in tx.execute(query, {"rows": wanted})}
 
 
 def _lay(
@@ -213,9 +213,9 @@ def _lay(
 ) -> None:
     if values:
         columns = list(table.c)
-        statement = insert(table).from_select([c.name for c in columns], select(rows(columns, values)))
+        statement = insert(table).from_select([c.name for c in columns], select(rows(columns)))
         keys = list(table.primary_key)
-        tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+        tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), {"rows": values})
 
 
 _OUTCOMES = "articles + revisions + sightings + unchanged + jsonb_array_length(rejects)"
