@@ -29,6 +29,7 @@ from pipeline.store.verdicts import article_of
 from schemas.messages import Article, Assessment, Release, Story
 
 COUNTED = 1_000  # rows that are counted: a page is to cost the same in any store
+_AHEAD = timedelta(days=2)  # how much later than it is first seen an article may say it was published
 _LABELS = ("core", "peripheral", "none")
 
 
@@ -183,20 +184,27 @@ def feeds(tx: Connection) -> list[FeedView]:
 def _yields(tx: Connection) -> dict[str, tuple[int, int, int, float]]:
     """By feed: recent articles, those judged, those core, and articles a day."""
     seen, a, v = SightingRow, ArticleRow, AssessmentRow
-    recent = (func.now() - RECENT, func.now())
-    days = func.greatest(1, func.extract("epoch", func.now() - func.min(a.published_at)) / 86_400)
+    since, now = func.now() - RECENT, func.now()
+    # The time said of all three, and the first two by themselves: else Postgres takes them for a few, and
+    # looks up thousands one by one.
+    judged = (
+        select(a.article_id, a.published_at, v.label)
+        .outerjoin(v, (v.article_id == a.article_id) & v.published_at.between(since, now))
+        .where(a.published_at.between(since, now))
+        .cte()
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    days = func.greatest(1, func.extract("epoch", now - func.min(judged.c.published_at)) / 86_400)
     found = tx.execute(
         select(
             seen.feed_id,
             func.count(),
-            func.count(v.article_id),
-            func.count().filter(v.label == "core"),
+            func.count(judged.c.label),
+            func.count().filter(judged.c.label == "core"),
             func.count() / days,
         )
-        .join(a, a.article_id == seen.article_id)
-        # The time said of both sides: else thousands of verdicts are looked up one by one.
-        .outerjoin(v, (v.article_id == a.article_id) & v.published_at.between(*recent))
-        .where(a.published_at.between(*recent))
+        .join(judged, judged.c.article_id == seen.article_id)
+        .where(seen.seen_at >= since - _AHEAD)
         .group_by(seen.feed_id)
     )
     return {feed: (articles, judged, core, float(a_day)) for feed, articles, judged, core, a_day in found}
