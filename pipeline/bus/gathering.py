@@ -42,7 +42,7 @@ class Gathering:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._count = min(FIRST, limits.count)
-        self._records: list[Any] = []
+        self._records: list[tuple[Any, int]] = []  # each with its size
         self._size = 0
         self._since = 0.0
 
@@ -61,39 +61,43 @@ class Gathering:
         """Take what was polled."""
         if not self._records:
             self._since = now
-        self._records.extend(records)
-        self._size += sum(map(_size, records))
+        self._replace(self._records + _sized(records))
 
     def drop(self, places: Collection[Place]) -> None:
         """Forget the records of partitions that are not ours any more, or are read anew."""
         if places:
-            self._replace([r for r in self._records if (r.topic, r.partition) not in places])
+            kept = [(r, size) for r, size in self._records if (r.topic, r.partition) not in places]
+            self._replace(kept)
 
     def take(self, now: float) -> Batch | None:
         """The next batch where one is due."""
         if not self._records or self.patience(now):
             return None
-        size = taken = 0
-        for record in self._records[: self._count]:
-            size += _size(record)
-            if taken and size > self._limits.size:
+        total = taken = 0
+        for _, size in self._records[: self._count]:
+            total += size
+            if taken and total > self._limits.size:
                 break
             taken += 1
-        batch = Batch(self._records[:taken])
+        batch = Batch([record for record, _ in self._records[:taken]])
         self._replace(self._records[taken:])
         return batch
 
     def put_back(self, batch: Batch) -> None:
         """A batch that could not be done comes first again."""
-        self._replace([*batch.records, *self._records])
+        self._replace(_sized(batch.records) + self._records)
 
     def learn(self, records: int, seconds: float) -> None:
         """A batch took so long: the next ones take what fits into BATCH_SECONDS, at most doubling."""
         fits = int(records * BATCH_SECONDS / max(seconds, 0.001))
         self._count = max(1, min(fits, 2 * self._count, self._limits.count))
 
-    def _replace(self, records: list[Any]) -> None:
-        self._records, self._size = records, sum(map(_size, records))
+    def _replace(self, records: list[tuple[Any, int]]) -> None:
+        self._records, self._size = records, sum(size for _, size in records)
+
+
+def _sized(records: Sequence[Any]) -> list[tuple[Any, int]]:
+    return [(record, _size(record)) for record in records]
 
 
 def _size(record: Any) -> int:

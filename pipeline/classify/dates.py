@@ -19,6 +19,11 @@ from .lexicon import LexiconError
 _SYNTAX = re.compile(r"\(\?P<\w+>|\\.")
 _LATIN = re.compile(r"[A-Za-z]")
 _CJK = re.compile(r"[\u3040-\ud7af]")
+# The parts of a pattern, each with its quantifier.
+_PIECES = re.compile(
+    r"(\\.|\[(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?(?:<?[=!]|:)|.)([?*+]|\{[\d,]+\})?", re.DOTALL
+)
+_ANY = ("^", "$", ".", "(", ")")
 _UNITS = ("day", "week", "month", "quarter", "year", "")
 
 
@@ -66,11 +71,11 @@ class DateReader:
             pattern = expression.pattern
             for name, alternatives in names.items():
                 pattern = pattern.replace(name, alternatives)
-            # What cannot be found is not looked for: it takes most of the time of a long text.
             named = "MONTH" in expression.pattern
             words = _SYNTAX.sub("", expression.pattern)
             cjk = _CJK.search(words) is not None and _LATIN.search(words) is None
-            self._expressions.append((re.compile(pattern), expression, named, cjk))
+            literals = _literals(expression.pattern)
+            self._expressions.append((re.compile(pattern), expression, named, cjk, literals))
 
     def read(self, ranges: Sequence[Range], published: date) -> list[Resolved]:
         """Every time still ahead that these ranges of texts name, in their order; the longer reading wins."""
@@ -83,8 +88,11 @@ class DateReader:
             within = field.text[first:last]
             has_cjk = _CJK.search(within) is not None
             has_month = any(name in within for name in self._months)
-            for pattern, expression, named, cjk in self._expressions:
+            for pattern, expression, named, cjk, literals in self._expressions:
+                # What cannot be found is not looked for: it took most of the time of a long text.
                 if (cjk and not has_cjk) or (named and not has_month):
+                    continue
+                if not any(literal in within for literal in literals):
                     continue
                 for match in pattern.finditer(field.text, first, last):
                     if value := self._value(match, expression, published):
@@ -116,6 +124,24 @@ class DateReader:
             return str(year) if published.year <= year <= published.year + 25 else ""
         day = int(parts.get("day", 0))
         return _calendar(year, month, day, published)
+
+
+def _literals(pattern: str) -> list[str]:
+    """For each alternative of a pattern the longest run of characters that all it matches has, or "".
+
+    Groups, classes and what may be missing are in no run.
+    """
+    runs, depth = [[""]], 0
+    for piece, quantifier in _PIECES.findall(pattern):
+        outside = depth == 0
+        depth += piece.startswith("(") - (piece == ")")
+        if outside and piece == "|":
+            runs.append([""])
+        elif outside and piece not in _ANY and len(piece) == 1 and not quantifier:
+            runs[-1][-1] += piece
+        else:
+            runs[-1].append("")
+    return [max(alternative, key=len) for alternative in runs]
 
 
 def _calendar(year: int, month: int, day: int, published: date) -> str:

@@ -14,7 +14,6 @@ from pipeline.workers.strategy import StoreStrategy
 from schemas.messages import Article, Assessment
 from schemas.topics import ARTICLES, ASSESSMENTS, BACKFILL, Topic
 
-SLICE = 250  # records that are written at once, while the next ones are judged
 NAMES = {ARTICLES: "classifier", BACKFILL: "classifier-backfill"}
 
 
@@ -58,5 +57,4 @@ def strategy(
         write,
         worker=NAMES[source],
         version=classifier.version,
-        slice=SLICE,
     )

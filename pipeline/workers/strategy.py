@@ -11,7 +11,6 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -58,8 +57,7 @@ class StoreStrategy:
     """What every worker on a topic does; `prepare` and `write` are what makes it the one it is.
 
     `prepare` takes a decoded message and does the work that needs no database; `write` writes a batch of what
-    it returned. `lease`, where given, is held in every writing transaction. With `slice`, so many records of
-    a batch are written, with their offsets, while the next ones are prepared; without, a batch is a whole.
+    it returned. `lease`, where given, is held in every writing transaction.
     """
 
     def __init__(
@@ -74,9 +72,7 @@ class StoreStrategy:
         worker: str,
         version: str,
         lease: leases.Lease | None = None,
-        slice: int | None = None,
     ) -> None:
-        self._slice = slice
         self._engine, self._group, self._topic, self._letters = engine, group, topic, letters
         self._prepare, self._results, self._worker, self._version = prepare, write, worker, version
         self._lease = lease
@@ -142,17 +138,7 @@ class StoreStrategy:
                 together.append(record)
         if len(together) > FEW:
             self._go(Batch(together).positions)
-        size = self._slice or len(together) or 1
-        # One thread, so that slices are written in their order; it ends here, whatever is raised.
-        with ThreadPoolExecutor(1) as writer:
-            writing: Future[None] | None = None
-            for first in range(0, len(together), size):
-                items = [self._judge(record) for record in together[first : first + size]]
-                if writing:
-                    writing.result()
-                writing = writer.submit(self._finish, items)
-            if writing:
-                writing.result()
+        self._finish([self._judge(record) for record in together])
 
     def _go(self, positions: Mapping[Place, int]) -> None:
         """Say what is in hand, for the next reader where this one dies."""
