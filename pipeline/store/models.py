@@ -184,7 +184,7 @@ class SightingRow(Base):
             "sightings_seen",
             "seen_at",
             postgresql_using="brin",
-            postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+            postgresql_with={"pages_per_range": 8, "autosummarize": "on"},
         ),
     )
 

@@ -14,7 +14,7 @@ def upgrade() -> None:
         "sightings",
         ["seen_at"],
         postgresql_using="brin",
-        postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+        postgresql_with={"pages_per_range": 8, "autosummarize": "on"},
     )
 
 
