@@ -13,7 +13,7 @@ from pipeline.feeds.values import FeedState
 from pipeline.store import queries
 from pipeline.store.balance import Balance, Finding, Line, save
 from pipeline.store.feeds import remember
-from pipeline.store.models import ArticleRow, AssessmentRow
+from pipeline.store.models import ArticleRow, AssessmentRow, SightingRow
 from pipeline.store.progress import save_offsets
 from pipeline.store.registry import sync_registry
 from pipeline.store.verdicts import save_articles
@@ -191,6 +191,7 @@ def test_the_feeds_how_they_answer_and_what_they_yield(
         # Of the five articles of these tests, those in English are this feed's: two of the three were core.
         for row in (ArticleRow, AssessmentRow):  # a verdict has the time of its article
             tx.execute(update(row).values(published_at=now - timedelta(days=2)))
+        tx.execute(update(SightingRow).values(seen_at=now - timedelta(days=2)))
         (paper, _) = queries.feeds(tx)
         assert (paper.articles, paper.judged, paper.core) == (3, 3, 2)
         assert round(paper.a_day, 2) == 1.5
