@@ -16,7 +16,8 @@ from sqlalchemy import URL, Connection, Engine, delete, exists, func, select, te
 from sqlalchemy.exc import OperationalError
 
 from pipeline.store import views
-from pipeline.store.models import ArticleRow, ConsumerOffsetRow, FeedRow, LeaseRow, RelayCheckpointRow
+from pipeline.store.ledger import ConsumerOffsetRow, LeaseRow, RelayCheckpointRow
+from pipeline.store.models import ArticleRow, FeedRow
 from pipeline.store.progress import Place
 
 # Longer than a record stays on the articles topic: what is older was stored, or is kept as a mark on purpose.

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from pipeline.store.database import upsert
-from pipeline.store.models import BalanceRow
+from pipeline.store.ledger import BalanceRow
 
 
 @dataclass(frozen=True)

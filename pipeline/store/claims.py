@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Update, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store.database import insert_rows, rows, table_of
-from pipeline.store.models import ClaimRow, ConsumerOffsetRow
+from pipeline.store.ledger import ClaimRow, ConsumerOffsetRow
 from pipeline.store.progress import Place
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
 from pipeline.store.database import insert_rows
-from pipeline.store.models import ArticleRow, AssessmentRow, DeadLetterRow
+from pipeline.store.ledger import DeadLetterRow
+from pipeline.store.models import ArticleRow, AssessmentRow
 from schemas.codec import ContractError, OutRecord, fits, header, record
 from schemas.messages import DeadLetter
 from schemas.topics import ARTICLES, ASSESSMENTS, Topic

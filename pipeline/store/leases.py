@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, case, func, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pipeline.store.models import LeaseRow
+from pipeline.store.ledger import LeaseRow
 
 
 class LeaseLostError(Exception):

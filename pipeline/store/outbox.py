@@ -11,7 +11,7 @@ from functools import cache
 from sqlalchemy import Connection, Update, delete, func, select, text, update
 
 from pipeline.store.database import insert_rows, rows, table_of
-from pipeline.store.models import OutboxRow
+from pipeline.store.ledger import OutboxRow
 from schemas.codec import OutRecord
 
 CHANNEL = "racewire_outbox"  # a notification tells the relay that rows have come

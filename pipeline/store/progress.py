@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store.database import insert_rows, upsert
-from pipeline.store.models import ConsumerOffsetRow, RelayCheckpointRow
+from pipeline.store.ledger import ConsumerOffsetRow, RelayCheckpointRow
 
 Place = tuple[str, int]  # topic, partition
 

@@ -12,11 +12,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 from pipeline.feeds.values import RECENT, Feed, FeedState
 from pipeline.store import dead_letters, outbox
 from pipeline.store.database import table_of
+from pipeline.store.ledger import ClaimRow, ConsumerOffsetRow
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
-    ClaimRow,
-    ConsumerOffsetRow,
     FeedRow,
     MemberRow,
     PollRow,

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, exists, func, select
 from pipeline.store import outbox
 from pipeline.store.database import among
 from pipeline.store.dead_letters import SETTLED
-from pipeline.store.models import ArticleRow, DeadLetterRow, PollRow, SightingRow
+from pipeline.store.ledger import DeadLetterRow
+from pipeline.store.models import ArticleRow, PollRow, SightingRow
 from pipeline.store.verdicts import remove_articles
 from schemas.messages import Article
 from schemas.topics import Topic

@@ -8,7 +8,8 @@ from sqlalchemy import CompoundSelect, Connection, delete, exists, func, select
 from pipeline.store import outbox
 from pipeline.store.aggregates import ASSESSMENT, load, put
 from pipeline.store.database import add_missing, among
-from pipeline.store.models import ArticleRow, DeadLetterRow, ForgottenRow, MemberRow
+from pipeline.store.ledger import DeadLetterRow
+from pipeline.store.models import ArticleRow, ForgottenRow, MemberRow
 from pipeline.store.tales import members
 from pipeline.store.verdicts import remove_articles
 from schemas.codec import record, tombstone

@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, Connection, func, literal, select, true
 from pipeline.feeds.outcomes import Known
 from pipeline.feeds.values import Feed, FeedState
 from pipeline.store.database import among, table_of
+from pipeline.store.ledger import DeadLetterRow
 from pipeline.store.models import (
     ArticleRow,
     AssessmentRow,
-    DeadLetterRow,
     FeedRow,
     ForgottenRow,
     KnownRow,

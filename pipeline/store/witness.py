@@ -30,14 +30,8 @@ from sqlalchemy.dialects.postgresql import insert
 from pipeline.store.balance import Finding
 from pipeline.store.database import among, rows, table_of
 from pipeline.store.known import NOTED_EVERY
-from pipeline.store.models import (
-    ArticleRow,
-    AssessmentRow,
-    DeadLetterRow,
-    ForgottenRow,
-    RevisionRow,
-    SightingRow,
-)
+from pipeline.store.ledger import DeadLetterRow
+from pipeline.store.models import ArticleRow, AssessmentRow, ForgottenRow, RevisionRow, SightingRow
 from pipeline.store.retention import is_late
 from schemas.messages import Article
 

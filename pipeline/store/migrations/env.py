@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from pipeline.store.models import Base
+from pipeline.store.ledger import OutboxRow
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    # All tables: the ledger stands on the models.
+    target_metadata=OutboxRow.metadata,
     transaction_per_migration=True,
 )
 context.run_migrations()
