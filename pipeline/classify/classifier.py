@@ -18,17 +18,29 @@ from schemas.messages import Amount, Article, Assessment, Event, Product, Releva
 from .amount_table import AmountTable
 from .amounts import AmountReader
 from .dates import DateReader, DateTable
-from .entities import Entry, Mention, ProductGrammar, entries, settle
+from .entities import Mention, ProductGrammar, entries, settle
 from .evidence import mentioned, span, spans
 from .folding import Folded
 from .forecast import expected
-from .lexicon import EVENTS, STATUSES, Actor, SignalFile, Weights, actor_file, signal_file, table
-from .matcher import Hit, PhraseMatcher
+from .lexicon import (
+    EVENTS,
+    RELEVANCE_HEADS,
+    STATUS_HEADS,
+    STATUSES,
+    Actor,
+    SignalFile,
+    Weights,
+    actor_file,
+    signal_file,
+    table,
+)
+from .matcher import Hit
 from .passages import opening, sections
 from .role_table import RoleTable
 from .roles import RoleReader
 from .scoring import LinearLayer, Matrix, editor_weights, probability
-from .signals import TOPICS, Cue, Feature, Patterns, Place, shape_features, signal_features
+from .signals import TOPICS, Feature, Place, shape_features, signal_features
+from .spotting import Cue, Spotter
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
 _CODE = "8"
@@ -59,7 +71,7 @@ class _Reading(Struct):
     """An article read: folded fields, the cues in them, who is meant, whose site it is on, features."""
 
     fields: tuple[Folded, Folded]
-    cues: list[tuple[Folded, Hit[Cue]]]
+    cues: list[Hit[Cue]]
     mentions: list[Mention]
     own: str
     features: dict[str, Feature]
@@ -80,16 +92,10 @@ class Classifier:
         self._settings = settings
         self._kinds = {actor.id: actor.kind for actor in actors}
         self._sites = {site: actor.id for actor in actors for site in actor.sites}
-        self._phrases: PhraseMatcher[Entry | Cue] = PhraseMatcher()
-        for phrase, entry in entries(actors, table("products.yaml", tables, ProductGrammar)):
-            self._phrases.add(phrase, entry, inflect=entry.name.inflect)
-        flat = [signal for file in signals for signal in file.signals]
-        for signal in flat:
-            for phrases in signal.phrases.values():
-                for phrase in phrases:
-                    self._phrases.add(phrase, Cue(signal.id, phrase), whole=True)
-        self._phrases.compile()
-        self._patterns = Patterns(flat)
+        self._spotter = Spotter(
+            entries(actors, table("products.yaml", tables, ProductGrammar)),
+            [signal for file in signals for signal in file.signals],
+        )
         self._roles = RoleReader(table("roles.yaml", tables, RoleTable), self._kinds)
         self._dates = DateReader(table("dates.yaml", tables, DateTable))
         self._amounts = AmountReader(table("amounts.yaml", tables, AmountTable))
@@ -133,11 +139,14 @@ class Classifier:
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""
         reading = self._read(article)
-        odds = self._layer.log_odds({name: feature.value for name, feature in reading.features.items()})
-        relevance = self._relevance(odds, reading)
+        values = {name: feature.value for name, feature in reading.features.items()}
+        relevance = self._relevance(self._layer.log_odds(values, RELEVANCE_HEADS), reading)
         core, named = relevance.label == "core", relevance.label != "none"
-        events = self._events(odds, reading) if core else []
-        status = max(STATUSES, key=lambda name: odds[f"status-{name}"]) if core else "none"
+        events, status = [], "none"
+        if core:
+            events = self._events(self._layer.log_odds(values, EVENTS), reading)
+            odds = self._layer.log_odds(values, STATUS_HEADS)
+            status = max(STATUSES, key=lambda name: odds[f"status-{name}"])
         shown = self._carriers(f"status-{status}", reading.features) if status != "none" else []
         return Assessment(
             article_id=article.article_id,
@@ -171,17 +180,9 @@ class Classifier:
     def _read(self, article: Article) -> "_Reading":
         title = Folded.of("title", article.title[:READ_TITLE])
         text = Folded.of("text", article.text[:READ_TEXT])
-        names: list[tuple[Folded, Hit[Entry]]] = []
-        cues: list[tuple[Folded, Hit[Cue]]] = []
-        for field in (title, text):
-            cues += [(field, hit) for hit in self._patterns.find(field)]
-            for start, end, payload in self._phrases.find(field):
-                if isinstance(payload, Entry):
-                    names.append((field, Hit(start, end, payload)))
-                else:
-                    cues.append((field, Hit(start, end, payload)))
+        names, cues = self._spotter.find(title, text)
         own = self._own(article, title)
-        mentions = settle(names, {hit.payload.signal for _, hit in cues}, own.actor if own else "")
+        mentions = settle(names, {hit.payload.signal for hit in cues}, own.actor if own else "")
         if len(article.text) <= self._settings.short:
             mentions = [m for m in mentions if m.field is title or m.start < self._settings.opening]
         passage = opening(title, text)
@@ -195,7 +196,7 @@ class Classifier:
     def _relevance(self, odds: Mapping[str, float], reading: "_Reading") -> Relevance:
         chance = probability(odds["core"])
         # Without AI or a chip in it nothing is of the race; with it no word further down takes it out again.
-        topical = any(hit.payload.signal in TOPICS for _, hit in reading.cues) or any(
+        topical = any(hit.payload.signal in TOPICS for hit in reading.cues) or any(
             mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
         if not topical:
@@ -230,7 +231,7 @@ class Classifier:
         best = {event: (odds[event], reading.features) for event in EVENTS}
         text = reading.fields[1]
         parts = sections(text)
-        cues = sorted((cue for cue in reading.cues if parts and cue[0] is text), key=_start)
+        cues = sorted((cue for cue in reading.cues if parts and cue.field is text), key=_start)
         for section in parts:
             (_, start, end), (_, _, until) = section.head, section.body
             first = bisect_left(cues, start, key=_start)
@@ -239,7 +240,8 @@ class Classifier:
             here = cues[first : bisect_left(cues, until, key=_start)]
             features = signal_features(section, here, reading.mentions)
             features |= shape_features(section, reading.mentions, self._kinds, None)
-            below = self._layer.log_odds({name: feature.value for name, feature in features.items()})
+            values = {name: feature.value for name, feature in features.items()}
+            below = self._layer.log_odds(values, EVENTS)
             headed = [
                 name for name, feature in features.items() if feature.worded and name.endswith("@title")
             ]
@@ -262,12 +264,10 @@ class Classifier:
         ]
 
     def _actors(self, reading: _Reading, event: str) -> list[NamedActor]:
-        mentions = reading.mentions
+        places = mentioned(reading.mentions, "actor")
         return [
-            NamedActor(
-                id=actor, role=role, spans=spans(mentioned(mentions, "actor", actor)[: self._settings.spans])
-            )
-            for actor, role in self._roles.read(mentions, event, reading.own).items()
+            NamedActor(id=actor, role=role, spans=spans(places[actor][: self._settings.spans]))
+            for actor, role in self._roles.read(reading.mentions, event, reading.own).items()
         ]
 
     def _products(self, mentions: Sequence[Mention], length: int) -> list[Product]:
@@ -275,13 +275,10 @@ class Classifier:
         versioned = {mention.family for mention in owners.values() if mention.product != mention.family}
         # Who writes `Qwen 3` and then `Qwen` means the same model.
         names = [name for name, mention in owners.items() if name != mention.family or name not in versioned]
+        places = mentioned(mentions, "product")
         limit = self._settings.products if length <= self._settings.short else len(names)
         return [
-            Product(
-                name=name,
-                actor=owners[name].actor,
-                spans=spans(mentioned(mentions, "product", name)[: self._settings.spans]),
-            )
+            Product(name=name, actor=owners[name].actor, spans=spans(places[name][: self._settings.spans]))
             for name in names[:limit]
         ]
 
@@ -311,5 +308,5 @@ class Classifier:
         return None
 
 
-def _start(cue: tuple[Folded, Hit[Cue]]) -> int:
-    return cue[1].start
+def _start(cue: Hit[Cue]) -> int:
+    return cue.start

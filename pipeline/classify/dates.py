@@ -14,16 +14,8 @@ from msgspec import Struct
 
 from .folding import Folded, Range
 from .lexicon import LexiconError
+from .patterns import PatternSet
 
-# The letters in a pattern that are none of its words, and the scripts of words.
-_SYNTAX = re.compile(r"\(\?P<\w+>|\\.")
-_LATIN = re.compile(r"[A-Za-z]")
-_CJK = re.compile(r"[\u3040-\ud7af]")
-# The parts of a pattern, each with its quantifier.
-_PIECES = re.compile(
-    r"(\\.|\[(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?(?:<?[=!]|:)|.)([?*+]|\{[\d,]+\})?", re.DOTALL
-)
-_ANY = ("^", "$", ".", "(", ")")
 _UNITS = ("day", "week", "month", "quarter", "year", "")
 
 
@@ -64,18 +56,15 @@ class DateReader:
         self._months = {name.lower(): number for name, number in table.months.items()}
         self._weekdays = {name.lower(): number for name, number in table.weekdays.items()}
         names = {"MONTH": _alternatives(self._months), "WEEKDAY": _alternatives(self._weekdays)}
-        self._expressions = []
+        expressions: list[tuple[str, Expression]] = []
         for expression in table.expressions:
             if expression.unit not in _UNITS:
                 raise LexiconError(f"lexicon table dates.yaml: unknown unit {expression.unit!r}")
             pattern = expression.pattern
             for name, alternatives in names.items():
                 pattern = pattern.replace(name, alternatives)
-            named = "MONTH" in expression.pattern
-            words = _SYNTAX.sub("", expression.pattern)
-            cjk = _CJK.search(words) is not None and _LATIN.search(words) is None
-            literals = _literals(expression.pattern)
-            self._expressions.append((re.compile(pattern), expression, named, cjk, literals))
+            expressions.append((pattern, expression))
+        self._expressions = PatternSet(expressions)
 
     def read(self, ranges: Sequence[Range], published: date) -> list[Resolved]:
         """Every time still ahead that these ranges of texts name, in their order; the longer reading wins."""
@@ -85,15 +74,7 @@ class DateReader:
             return found
         for field, first, last in ranges:
             here = []
-            within = field.text[first:last]
-            has_cjk = _CJK.search(within) is not None
-            has_month = any(name in within for name in self._months)
-            for pattern, expression, named, cjk, literals in self._expressions:
-                # What cannot be found is not looked for: it took most of the time of a long text.
-                if (cjk and not has_cjk) or (named and not has_month):
-                    continue
-                if not any(literal in within for literal in literals):
-                    continue
+            for pattern, expression in self._expressions.possible(field.text[first:last]):
                 for match in pattern.finditer(field.text, first, last):
                     if value := self._value(match, expression, published):
                         later = _is_later(value, published)
@@ -124,24 +105,6 @@ class DateReader:
             return str(year) if published.year <= year <= published.year + 25 else ""
         day = int(parts.get("day", 0))
         return _calendar(year, month, day, published)
-
-
-def _literals(pattern: str) -> list[str]:
-    """For each alternative of a pattern the longest run of characters that all it matches has, or "".
-
-    Groups, classes and what may be missing are in no run.
-    """
-    runs, depth = [[""]], 0
-    for piece, quantifier in _PIECES.findall(pattern):
-        outside = depth == 0
-        depth += piece.startswith("(") - (piece == ")")
-        if outside and piece == "|":
-            runs.append([""])
-        elif outside and piece not in _ANY and len(piece) == 1 and not quantifier:
-            runs[-1][-1] += piece
-        else:
-            runs[-1].append("")
-    return [max(alternative, key=len) for alternative in runs]
 
 
 def _calendar(year: int, month: int, day: int, published: date) -> str:

@@ -5,7 +5,7 @@ Longer readings win over the shorter ones inside them (`Meta-Analyse` over `Meta
 """
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from msgspec import Struct
@@ -36,6 +36,11 @@ class Entry(Struct, frozen=True):
     native: bool = False
     aside: bool = False
     family: Family | None = None
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, str]:
+        """Which of several readings of the same words goes first."""
+        return not self.actor, bool(self.name.needs), self.family is None, self.actor
 
 
 class Mention(Struct, frozen=True):
@@ -106,7 +111,7 @@ def _tail(version: str, words: frozenset[str], size: str) -> re.Pattern[str]:
     return re.compile(tail)
 
 
-def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], own: str) -> list[Mention]:
+def settle(hits: Iterable[Hit[Entry]], signals: Container[str], own: str) -> list[Mention]:
     """The mentions that hold, in reading order.
 
     `signals` are the ids of the signals the article has, `own` the actor on whose site it stands, if any.
@@ -140,11 +145,11 @@ def settle(hits: Sequence[tuple[Folded, Hit[Entry]]], signals: Container[str], o
     return [mention for mention in held if mention is not None]
 
 
-def longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[list[tuple[Mention, Entry]]]:
+def longest(hits: Iterable[Hit[Entry]]) -> list[list[tuple[Mention, Entry]]]:
     """The words of which no reading lies inside another one, in reading order (title first), each with its
     readings, the likeliest first: a second one only where both are guarded.
     """
-    readings = [reading for field, hit in hits if (reading := _read(field, hit))]
+    readings = [reading for hit in hits if (reading := _read(hit))]
     # On the same words a name goes before what only looks like one (of another actor), a reading without
     # guards before a guarded one, a product before its owner: the order of files never decides.
     readings.sort(
@@ -152,10 +157,7 @@ def longest(hits: Sequence[tuple[Folded, Hit[Entry]]]) -> list[list[tuple[Mentio
             reading[0].field.field != "title",
             reading[0].start,
             -reading[0].end,
-            not reading[0].actor,
-            bool(reading[1].name.needs),
-            not reading[0].product,
-            reading[0].actor,
+            reading[1].rank,
             reading[0].product,
         )
     )
@@ -174,29 +176,29 @@ def _range(mention: Mention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _read(field: Folded, hit: Hit[Entry]) -> tuple[Mention, Entry] | None:
+def _read(hit: Hit[Entry]) -> tuple[Mention, Entry] | None:
     """What an occurrence says, or None where case or what follows forbids the reading."""
-    entry = hit.payload
-    if entry.name.case and not _as_written(field, hit, entry.name.text):
+    entry, field = hit.payload, hit.field
+    if entry.name.case and not _as_written(hit, entry.name.text):
         return None
     if entry.family is None:
         return Mention(entry.actor, field, hit.start, hit.end, native=entry.native), entry
-    end, spelling = _versioned(field, hit, entry.family)
+    end, spelling = _versioned(hit, entry.family)
     if not spelling:
         return None
     family = entry.family.product.name
     return Mention(entry.actor, field, hit.start, end, spelling, family, native=True), entry
 
 
-def _as_written(field: Folded, hit: Hit[Entry], name: str) -> bool:
-    start, end = field.back(hit.start, hit.end)
-    original = field.original[start:end]
+def _as_written(hit: Hit[Entry], name: str) -> bool:
+    start, end = hit.field.back(hit.start, hit.end)
+    original = hit.field.original[start:end]
     return original == name or (original == name.upper() and len(_CASED.findall(name)) > 1)
 
 
-def _versioned(field: Folded, hit: Hit[Entry], family: Family) -> tuple[int, str]:
+def _versioned(hit: Hit[Entry], family: Family) -> tuple[int, str]:
     """Where a product's name with its version ends, and its usual spelling; none where it is another word."""
-    product, end, spelling = family.product, hit.end, family.product.name
+    field, product, end, spelling = hit.field, family.product, hit.end, family.product.name
     if family.tail is not None:
         found = _tail(*family.tail).match(field.text, end)
         if found and found.end() > end:

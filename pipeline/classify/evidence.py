@@ -1,5 +1,6 @@
 """The article's own words that carry a label: from places in folded fields to spans of the original ones."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from schemas.messages import Span
@@ -8,9 +9,12 @@ from .entities import Mention
 from .signals import Place
 
 
-def mentioned(mentions: Iterable[Mention], key: str, value: str) -> list[Place]:
-    """Where the mentions stand whose `key` (`actor` or `product`) is this."""
-    return [(m.field, m.start, m.end) for m in mentions if getattr(m, key) == value]
+def mentioned(mentions: Iterable[Mention], key: str) -> dict[str, list[Place]]:
+    """Where mentions stand, by their `key` (`actor` or `product`)."""
+    places: dict[str, list[Place]] = defaultdict(list)
+    for mention in mentions:
+        places[getattr(mention, key)].append((mention.field, mention.start, mention.end))
+    return places
 
 
 def span(place: Place) -> Span:

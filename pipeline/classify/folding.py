@@ -33,6 +33,18 @@ class _Fold(dict[int, str]):
 _FOLD = _Fold()
 
 
+class _Inner(dict[str, bool]):
+    """Whether a character is one of a word written with spaces, computed once."""
+
+    def __missing__(self, char: str) -> bool:
+        # Nothing below U+1100 is CJK: most letters need no second look.
+        self[char] = inner = char.isalnum() and (char < "\u1100" or not is_cjk(char))
+        return inner
+
+
+INNER = _Inner()
+
+
 def fold(text: str) -> str:
     """The folded form of a name or phrase."""
     return text.translate(_FOLD)
@@ -90,4 +102,4 @@ def is_cjk(char: str) -> bool:
 def is_inner(text: str, at: int) -> bool:
     """Whether the character at an offset would continue a word written with spaces."""
     # Nothing below U+1100 is CJK: most letters need no second look.
-    return 0 <= at < len(text) and (char := text[at]).isalnum() and (char < "\u1100" or not is_cjk(char))
+    return 0 <= at < len(text) and INNER[text[at]]

@@ -10,7 +10,8 @@ from .evidence import spans
 from .folding import Folded
 from .matcher import Hit
 from .passages import around
-from .signals import Cue, Place
+from .signals import Place
+from .spotting import Cue
 
 # The statuses of what is still to come, and the signals that tie a date in their sentence to it. What has
 # happened may have more to come (a deal that closes next year): later than the news, and said so plainly.
@@ -22,7 +23,7 @@ _TIMED = (*_PLAIN, "hedge", "release-verb")
 def expected(
     reader: DateReader,
     fields: Iterable[Folded],
-    cues: Iterable[tuple[Folded, Hit[Cue]]],
+    cues: Iterable[Hit[Cue]],
     published: date,
     status: str,
     *,
@@ -37,7 +38,7 @@ def expected(
     if not coming and status != "happened":
         return None
     signals = _TIMED if coming else _PLAIN
-    ahead = [(field, hit.start, hit.end) for field, hit in cues if hit.payload.signal in signals]
+    ahead = [(hit.field, hit.start, hit.end) for hit in cues if hit.payload.signal in signals]
     found = [time for field in fields for time in reader.read(around(field, ahead), published)]
     near = [time for time in found if (coming or time.later) and _tied(time, ahead)]
     if not near:

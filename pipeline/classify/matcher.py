@@ -6,13 +6,12 @@ What an occurrence means is decided elsewhere: a phrase carries an opaque payloa
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 from msgspec import Struct
 
-from .folding import Folded, fold, is_cjk, is_inner
+from .folding import INNER, Folded, fold, is_cjk, is_inner
 
 P = TypeVar("P")
 # How far apart the two halves of a phrase with a gap may stand: `stellt ... vor`, `raises ... in funding`.
@@ -20,8 +19,9 @@ _REACH = 90
 
 
 class Hit(Struct, Generic[P], frozen=True):
-    """A phrase found: range in the folded text and the phrase's payload."""
+    """A phrase found: its field, the range in the folded text and the phrase's payload."""
 
+    field: Folded
     start: int
     end: int
     payload: P
@@ -69,17 +69,19 @@ class PhraseMatcher(Generic[P]):
         self._open = [any(phrase.open_start for phrase in phrases) for phrases in self._order]
         self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
 
-    def find(self, field: Folded) -> Iterator[tuple[int, int, P]]:
-        """Every occurrence as start, end and payload, by end and then by phrase."""
+    def find(self, field: Folded) -> list[Hit[P]]:
+        """Every occurrence, by end and then by phrase."""
+        found: list[Hit[P]] = []
         if self._automaton is None:
-            return
+            return found
         text = field.text
+        size = len(text)
         for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
             # Most of what the automaton reports lies inside a word: that is told first, and cheaply.
-            inner_start = is_inner(text, start - 1)
+            inner_start = start > 0 and INNER[text[start - 1]]
             if inner_start and not self._open[index]:
                 continue
-            inner_end = is_inner(text, end)
+            inner_end = end < size and INNER[text[end]]
             limit = 0
             for phrase in self._order[index]:
                 if inner_start and not phrase.open_start:
@@ -88,10 +90,16 @@ class PhraseMatcher(Generic[P]):
                     continue
                 until = end
                 if phrase.rest:
+                    if text.find(phrase.rest, end, end + _REACH) < 0:
+                        continue
                     limit = limit or field.sentence_end(end, end + _REACH)
                     until = _second_half(text, end, limit, phrase)
-                if until:
-                    yield start, _end_of_word(text, until) if phrase.stem else until, phrase.payload
+                    if not until:
+                        continue
+                if phrase.stem:
+                    until = _end_of_word(text, until)
+                found.append(Hit(field, start, until, phrase.payload))
+        return found
 
 
 def _end_of_word(text: str, at: int) -> int:

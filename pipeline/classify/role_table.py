@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from .folding import Folded, fold, is_cjk, is_inner
 from .lexicon import EVENTS, ROLES, LexiconError
-from .matcher import PhraseMatcher
+from .matcher import Hit, PhraseMatcher
 
 # The part that a cue such as `against` gives: a target where the event has targets, else a rival.
 OPPOSED = "opposed"
@@ -67,16 +67,16 @@ class Phrases:
 
     def first(self, text: str, limit: int) -> str:
         """The role of the phrase that begins first and before `limit`, the longer of two, empty if none."""
-        hits = ((start, -end, role) for start, end, role in self._find(text) if start < limit)
+        hits = ((hit.start, -hit.end, hit.payload) for hit in self._find(text) if hit.start < limit)
         return min(hits, default=(0, 0, ""))[2]
 
     def last(self, text: str) -> str:
         """The role of the phrase that ends last, the longer of two, empty if none."""
-        hits = ((end, -start, role) for start, end, role in self._find(text))
+        hits = ((hit.end, -hit.start, hit.payload) for hit in self._find(text))
         return max(hits, default=(0, 0, ""))[2]
 
-    def _find(self, text: str) -> list[tuple[int, int, str]]:
-        return list(self._matcher.find(Folded("", text, text, None))) if text else []
+    def _find(self, text: str) -> list[Hit[str]]:
+        return self._matcher.find(Folded("", text, text, None)) if text else []
 
 
 class Words:

@@ -46,6 +46,9 @@ class _Around(Struct, frozen=True):
     reach: int
 
 
+_NOTHING = _Around("", "", "", "", "", 0)
+
+
 class RoleReader:
     """The table, ready to read, and the kinds of actors. Raises LexiconError: see `RoleTable.check`."""
 
@@ -81,8 +84,9 @@ class RoleReader:
             if not new:
                 continue
             movers = [actor for actor, role in found.items() if role == "mover"]
-            around = _around(mentions, start, end)
-            role = self._told(around, bool(movers)) if titled or names[0].start < LEAD else ""
+            near = titled or names[0].start < LEAD
+            around = _around(mentions, start, end) if near or not movers else _NOTHING
+            role = self._told(around, bool(movers)) if near else ""
             if role == OPPOSED:
                 role = "target" if self._second.get(event) == "target" else "rival"
             if role == BOUGHT:

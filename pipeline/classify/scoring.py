@@ -7,12 +7,13 @@ articles (`tables/weights.json`, by `racewire train`): a new signal counts from 
 import math
 from collections.abc import Iterable, Mapping
 
-from .lexicon import HEADS, SignalFile, Weights
+from .lexicon import EVENTS, HEADS, RELEVANCE_HEADS, STATUS_HEADS, SignalFile, Weights
 
 # A word in the running text says less than the same word in a title.
 _TEXT_SHARE = 0.6
 
 Matrix = dict[str, Weights]
+Heads = tuple[str, ...]
 
 
 def editor_weights(files: Iterable[SignalFile]) -> Matrix:
@@ -32,42 +33,54 @@ class LinearLayer:
 
     def __init__(self, editor: Matrix, fitted: Matrix) -> None:
         # What a signal is there for, in its editor's words; a phrase is there for what its signal is.
-        self._meant = {
+        meant = {
             (feature.partition("@")[0], head)
             for feature, given in editor.items()
             for head, weight in given.items()
             if weight > 0
         }
-        self._rows: dict[str, list[tuple[int, float]]] = {}
+        self._weights: dict[str, Weights] = {}
         self._speaking: dict[str, Weights] = {head: {} for head in HEADS}
+        self._meant: dict[str, set[str]] = {head: set() for head in HEADS}
         for feature in editor.keys() | fitted.keys():
             given, learned = editor.get(feature, {}), fitted.get(feature, {})
-            weights = {
+            signal = feature.partition("@")[0].partition(":")[0]
+            self._weights[feature] = weights = {
                 head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()
             }
             for head, weight in weights.items():
                 if weight > 0:
                     self._speaking[head][feature] = weight
-            self._rows[feature] = [(n, weights[head]) for n, head in enumerate(HEADS) if weights.get(head)]
+                    if (signal, head) in meant:
+                        self._meant[head].add(feature)
+        self._rows = {heads: self._of(heads) for heads in (RELEVANCE_HEADS, EVENTS, STATUS_HEADS)}
 
-    def log_odds(self, values: Mapping[str, float]) -> Weights:
-        """Log-odds by head."""
-        total = [0.0] * len(HEADS)
+    def _of(self, heads: Heads) -> dict[str, list[tuple[int, float]]]:
+        """The weights of each feature that has any for these heads, by the place of the head."""
+        rows = (
+            (feature, [(n, weights[head]) for n, head in enumerate(heads) if weights.get(head)])
+            for feature, weights in self._weights.items()
+        )
+        return {feature: row for feature, row in rows if row}
+
+    def log_odds(self, values: Mapping[str, float], heads: Heads) -> Weights:
+        """Log-odds by head, of one of the groups `RELEVANCE_HEADS`, `EVENTS` and `STATUS_HEADS`."""
+        total = [0.0] * len(heads)
+        rows = self._rows[heads]
         # In the order of names: a sum of floats depends on its order, a verdict must not.
-        for feature in sorted(values):
+        for feature in sorted(values.keys() & rows.keys()):
             value = values[feature]
-            for head, weight in self._rows.get(feature, ()):
+            for head, weight in rows[feature]:
                 total[head] += value * weight
-        return dict(zip(HEADS, total, strict=True))
+        return dict(zip(heads, total, strict=True))
 
     def shares(self, values: Mapping[str, float], head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""
-        at = HEADS.index(head)
+        given = self._weights
         return {
             name: value * weight
             for name, value in values.items()
-            for n, weight in self._rows.get(name, ())
-            if n == at
+            if (weight := given.get(name, {}).get(head, 0.0))
         }
 
     def speaking(self, head: str) -> Weights:
@@ -75,8 +88,8 @@ class LinearLayer:
         return self._speaking[head]
 
     def is_meant(self, feature: str, head: str) -> bool:
-        """Whether the editor wrote the signal down as speaking for this label."""
-        return (feature.partition("@")[0].partition(":")[0], head) in self._meant
+        """Whether a feature speaks for a label and its editor wrote its signal down as doing so."""
+        return feature in self._meant[head]
 
 
 def probability(odds: float) -> float:

@@ -5,16 +5,15 @@ Each phrase is a feature of its own too (`<id>:<phrase>`), for what the fit know
 Shapes are what is no phrase: an actor in the title, a product with a version.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from .entities import Mention
 from .folding import Folded
-from .lexicon import Signal
 from .matcher import Hit
 from .passages import Passage
+from .spotting import Cue
 
 # The signals that make an article one of the race at all; a name may carry them (`Scale AI`).
 TOPICS = ("ai", "chips")
@@ -22,23 +21,7 @@ TOPICS = ("ai", "chips")
 # A phrase in the running text says less than the same phrase in a title.
 _TEXT_SHARE = 0.6
 
-# How patterns of amounts begin: where a number does.
-_NUMBER = r"\d(?<![\d.,]\d)"
-_NUMBERS = re.compile(_NUMBER)
-
 Place = tuple[Folded, int, int]
-
-
-class Cue(Struct, frozen=True):
-    """A phrase or pattern of a signal."""
-
-    signal: str
-    phrase: str
-
-    @property
-    def feature(self) -> str:
-        """The name of the phrase's own feature."""
-        return f"{self.signal}:{self.phrase}"
 
 
 class Feature(Struct):
@@ -49,41 +32,8 @@ class Feature(Struct):
     worded: bool = False
 
 
-class Patterns:
-    """The cues that are regular expressions over the folded text: amounts, marks, forms of a title."""
-
-    def __init__(self, signals: Iterable[Signal]) -> None:
-        self._patterns = [
-            (re.compile(pattern), Cue(signal.id, pattern))
-            for signal in sorted(signals, key=lambda signal: signal.id)
-            for pattern in sorted(signal.patterns)
-        ]
-
-    def find(self, field: Folded) -> list[Hit[Cue]]:
-        """Every match, by pattern and place."""
-        # Numbers are looked for once for all patterns that begin with one.
-        numbers = [match.start() for match in _NUMBERS.finditer(field.text)]
-        return [
-            Hit(match.start(), match.end(), cue)
-            for pattern, cue in self._patterns
-            for match in _matches(pattern, field.text, numbers)
-            if match.end() > match.start()
-        ]
-
-
-def _matches(pattern: re.Pattern[str], text: str, numbers: Sequence[int]) -> Iterator[re.Match[str]]:
-    if not pattern.pattern.startswith(_NUMBER):
-        yield from pattern.finditer(text)
-        return
-    reached = 0
-    for start in numbers:
-        if start >= reached and (match := pattern.match(text, start)):
-            reached = match.end()
-            yield match
-
-
 def signal_features(
-    passage: Passage, hits: Sequence[tuple[Folded, Hit[Cue]]], mentions: Sequence[Mention]
+    passage: Passage, hits: Iterable[Hit[Cue]], mentions: Iterable[Mention]
 ) -> dict[str, Feature]:
     """Features of signals and phrases from the hits in a passage.
 
@@ -91,17 +41,26 @@ def signal_features(
     """
     features: dict[str, Feature] = {}
     named = [mention for mention in mentions if passage.part(mention.field, mention.start)]
-    for field, hit in hits:
-        part, cue = passage.part(field, hit.start), hit.payload
-        if not part or (cue.signal not in TOPICS and _inside(field, hit, named)):
+    last = max(passage.head[2], passage.body[2])
+    for hit in hits:
+        # Most hits of a long text lie behind the passage.
+        if hit.start >= last or not (part := passage.part(hit.field, hit.start)):
             continue
+        cue = hit.payload
+        if cue.signal not in TOPICS and _inside(hit, named):
+            continue
+        place = (hit.field, hit.start, hit.end)
+        titled = part == "title"
         for name, value in (
-            (f"{cue.signal}@{part}", 1.0),
-            (cue.feature, 1.0 if part == "title" else _TEXT_SHARE),
+            (cue.head if titled else cue.body, 1.0),
+            (cue.own, 1.0 if titled else _TEXT_SHARE),
         ):
-            feature = features.setdefault(name, Feature(0.0, [], worded=True))
-            feature.value = max(feature.value, value)
-            feature.places.append((field, hit.start, hit.end))
+            feature = features.get(name)
+            if feature is None:
+                features[name] = Feature(value, [place], worded=True)
+            else:
+                feature.value = max(feature.value, value)
+                feature.places.append(place)
     return features
 
 
@@ -142,5 +101,9 @@ def shape_features(
     return features
 
 
-def _inside(field: Folded, hit: Hit[Cue], mentions: Sequence[Mention]) -> bool:
-    return any(m.field is field and m.start <= hit.start and hit.end <= m.end for m in mentions)
+def _inside(hit: Hit[Cue], mentions: Iterable[Mention]) -> bool:
+    start, end, field = hit.start, hit.end, hit.field
+    for mention in mentions:  # a loop: it is asked of every hit
+        if mention.start <= start and end <= mention.end and mention.field is field:
+            return True
+    return False

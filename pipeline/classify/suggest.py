@@ -103,9 +103,9 @@ def _written(finder: Finder, names: Iterable[str], core: Sequence[Article]) -> d
         here = set[str]()
         for text in _fields(article):
             field = Folded.of("title", text)
-            hits = [(s, e, name) for s, e, name in matcher.find(field) if _original(field, s, e) == name]
+            hits = [hit for hit in matcher.find(field) if _original(field, hit.start, hit.end) == hit.payload]
             known = _known(finder, text) if hits else []
-            here.update(name for start, end, name in hits if not _overlaps(*field.back(start, end), known))
+            here.update(h.payload for h in hits if not _overlaps(*field.back(h.start, h.end), known))
         for name in here:
             found[name].append(article)
     return found

@@ -14,9 +14,9 @@ from schemas.messages import Article
 from .classifier import READ_TEXT, READ_TITLE
 from .entities import Entry, Mention, ProductGrammar, entries, longest
 from .folding import Folded, fold
-from .lexicon import Actor, SignalFile, table
-from .matcher import Hit, PhraseMatcher
-from .signals import Cue, Patterns, Place
+from .lexicon import Actor, Signal, SignalFile, table
+from .signals import Place
+from .spotting import Spotter
 
 _EXAMPLES = 3
 _AROUND = 30
@@ -56,30 +56,25 @@ class Finder:
         self, actors: Mapping[str, Actor], signals: Mapping[str, SignalFile], tables: Mapping[str, bytes]
     ) -> None:
         grammar = table("products.yaml", tables, ProductGrammar)
-        self._phrases: PhraseMatcher[Entry | Cue] = PhraseMatcher()
         self._named: dict[int, Alias] = {}
         self.entries: list[Entry] = []  # kept, so that an id is one entry's for good
-        self._cues: dict[Cue, Alias] = {}
+        self._cues: dict[tuple[str, str], Alias] = {}
+        named: list[tuple[str, Entry]] = []
         for file, actor in sorted(actors.items()):
             for phrase, entry in entries([actor], grammar):
                 kind = "product" if entry.family else "name" if entry.actor else "not"
                 text = entry.name.text if entry.actor else phrase
                 self.entries.append(entry)
                 self._named[id(entry)] = Alias(f"actors/{file}", actor.id, kind, text)
-                self._phrases.add(phrase, entry, inflect=entry.name.inflect)
-        flat = []
+                named.append((phrase, entry))
+        flat: list[Signal] = []
         for file, themes in sorted(signals.items()):
             for signal in themes.signals:
                 flat.append(signal)
-                for phrase in (p for phrases in signal.phrases.values() for p in phrases):
-                    self._cues[Cue(signal.id, phrase)] = Alias(f"signals/{file}", signal.id, "phrase", phrase)
-                    self._phrases.add(phrase, Cue(signal.id, phrase), whole=True)
-                for pattern in signal.patterns:
-                    self._cues[Cue(signal.id, pattern)] = Alias(
-                        f"signals/{file}", signal.id, "pattern", pattern
-                    )
-        self._phrases.compile()
-        self._patterns = Patterns(flat)
+                phrases = ((phrase, "phrase") for of in signal.phrases.values() for phrase in of)
+                for text, kind in (*phrases, *((pattern, "pattern") for pattern in signal.patterns)):
+                    self._cues[signal.id, text] = Alias(f"signals/{file}", signal.id, kind, text)
+        self._spotter = Spotter(named, flat)
 
     @property
     def aliases(self) -> list[Alias]:
@@ -92,22 +87,15 @@ class Finder:
 
     def readings(self, text: str) -> list[tuple[Mention, Entry]]:
         """Whom and what a title names, guards aside."""
-        field = Folded.of("title", text)
-        hits = [(field, Hit(s, e, p)) for s, e, p in self._phrases.find(field) if isinstance(p, Entry)]
-        return [reading for group in longest(hits) for reading in group]
+        names, _ = self._spotter.find(Folded.of("title", text))
+        return [reading for group in longest(names) for reading in group]
 
     def find(self, article: Article) -> Iterator[tuple[Alias, Place]]:
         """Every occurrence in an article."""
-        names: list[tuple[Folded, Hit[Entry]]] = []
-        for name, words in (("title", article.title[:READ_TITLE]), ("text", article.text[:READ_TEXT])):
-            field = Folded.of(name, words)
-            for hit in self._patterns.find(field):
-                yield self._cues[hit.payload], (field, hit.start, hit.end)
-            for start, end, payload in self._phrases.find(field):
-                if isinstance(payload, Entry):
-                    names.append((field, Hit(start, end, payload)))
-                else:
-                    yield self._cues[payload], (field, start, end)
+        title = Folded.of("title", article.title[:READ_TITLE])
+        names, cues = self._spotter.find(title, Folded.of("text", article.text[:READ_TEXT]))
+        for hit in cues:
+            yield self._cues[hit.payload.signal, hit.payload.phrase], (hit.field, hit.start, hit.end)
         for mention, entry in (reading for group in longest(names) for reading in group):
             yield self._named[id(entry)], (mention.field, mention.start, mention.end)
 
