@@ -5,10 +5,10 @@ with the article's own words that carry it. Pure: the lexicon comes in as bytes,
 """
 
 import hashlib
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -43,9 +43,11 @@ from .signals import TOPICS, Feature, Place, shape_features, signal_features
 from .spotting import Cue, Spotter
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "8"
+_CODE = "9"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
+# The host of an address (urlsplit takes ten times as long).
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)", re.IGNORECASE)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -297,10 +299,8 @@ class Classifier:
         ]
 
     def _own(self, article: Article, title: Folded) -> Mention | None:
-        try:
-            host = urlsplit(article.url).hostname or ""
-        except ValueError:
-            return None
+        found = _HOST.match(article.url)
+        host = found[1].lower() if found else ""
         while host:
             if host in self._sites:
                 return Mention(self._sites[host], title, 0, len(title.text), native=True)

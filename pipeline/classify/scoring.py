@@ -55,24 +55,22 @@ class LinearLayer:
                         self._meant[head].add(feature)
         self._rows = {heads: self._of(heads) for heads in (RELEVANCE_HEADS, EVENTS, STATUS_HEADS)}
 
-    def _of(self, heads: Heads) -> dict[str, list[tuple[int, float]]]:
-        """The weights of each feature that has any for these heads, by the place of the head."""
-        rows = (
-            (feature, [(n, weights[head]) for n, head in enumerate(heads) if weights.get(head)])
-            for feature, weights in self._weights.items()
-        )
-        return {feature: row for feature, row in rows if row}
+    def _of(self, heads: Heads) -> dict[str, list[float]]:
+        """The weights of each feature that has any for these heads, in their order."""
+        rows = ((feature, [of.get(head, 0.0) for head in heads]) for feature, of in self._weights.items())
+        return {feature: row for feature, row in rows if any(row)}
 
     def log_odds(self, values: Mapping[str, float], heads: Heads) -> Weights:
         """Log-odds by head, of one of the groups `RELEVANCE_HEADS`, `EVENTS` and `STATUS_HEADS`."""
-        total = [0.0] * len(heads)
         rows = self._rows[heads]
-        # In the order of names: a sum of floats depends on its order, a verdict must not.
-        for feature in sorted(values.keys() & rows.keys()):
-            value = values[feature]
-            for head, weight in rows[feature]:
-                total[head] += value * weight
-        return dict(zip(heads, total, strict=True))
+        summands = [
+            row if value == 1.0 else [value * weight for weight in row]
+            for feature, value in values.items()
+            if (row := rows.get(feature))
+        ]
+        # A sum of floats depends on its order, a verdict must not: `fsum` is exact.
+        sums = map(math.fsum, zip(*summands, strict=True)) if summands else [0.0] * len(heads)
+        return dict(zip(heads, sums, strict=True))
 
     def shares(self, values: Mapping[str, float], head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""
