@@ -5,15 +5,17 @@ articles (`tables/weights.json`, by `racewire train`): a new signal counts from 
 """
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping
 
 from .lexicon import EVENTS, HEADS, RELEVANCE_HEADS, STATUS_HEADS, SignalFile, Weights
 
 # A word in the running text says less than the same word in a title.
-_TEXT_SHARE = 0.6
+TEXT_SHARE = 0.6
 
 Matrix = dict[str, Weights]
 Heads = tuple[str, ...]
+Rows = dict[tuple[str, float], "array[int]"]
 
 
 def editor_weights(files: Iterable[SignalFile]) -> Matrix:
@@ -22,7 +24,7 @@ def editor_weights(files: Iterable[SignalFile]) -> Matrix:
     for file in files:
         for signal in file.signals:
             matrix[f"{signal.id}@title"] = dict(signal.weighs)
-            matrix[f"{signal.id}@text"] = {head: _TEXT_SHARE * w for head, w in signal.weighs.items()}
+            matrix[f"{signal.id}@text"] = {head: TEXT_SHARE * w for head, w in signal.weighs.items()}
         for shape, weights in file.shapes.items():
             matrix[shape] = dict(weights)
     return matrix
@@ -55,22 +57,27 @@ class LinearLayer:
                         self._meant[head].add(feature)
         self._rows = {heads: self._of(heads) for heads in (RELEVANCE_HEADS, EVENTS, STATUS_HEADS)}
 
-    def _of(self, heads: Heads) -> dict[str, list[float]]:
-        """The weights of each feature that has any for these heads, in their order."""
-        rows = ((feature, [of.get(head, 0.0) for head in heads]) for feature, of in self._weights.items())
-        return {feature: row for feature, row in rows if any(row)}
+    def _of(self, heads: Heads) -> Rows:
+        """What a feature of a value adds for these heads, in their order and in thousandths."""
+        places = {head: n for n, head in enumerate(heads)}
+        rows: Rows = {}
+        for feature, weights in self._weights.items():
+            for value in (1.0, TEXT_SHARE) if ":" in feature else (1.0,):
+                row = array("i", [0] * len(heads))
+                for head, weight in weights.items():
+                    if head in places:
+                        row[places[head]] = round(1000 * value * weight)
+                if any(row):
+                    rows[feature, value] = row
+        return rows
 
     def log_odds(self, values: Mapping[str, float], heads: Heads) -> Weights:
         """Log-odds by head, of one of the groups `RELEVANCE_HEADS`, `EVENTS` and `STATUS_HEADS`."""
         rows = self._rows[heads]
-        summands = [
-            row if value == 1.0 else [value * weight for weight in row]
-            for feature, value in values.items()
-            if (row := rows.get(feature))
-        ]
-        # A sum of floats depends on its order, a verdict must not: `fsum` is exact.
-        sums = map(math.fsum, zip(*summands, strict=True)) if summands else [0.0] * len(heads)
-        return dict(zip(heads, sums, strict=True))
+        summands = [row for item in values.items() if (row := rows.get(item))]
+        # Thousandths, for a sum of floats depends on its order, and a verdict must not.
+        sums = map(sum, zip(*summands, strict=True)) if summands else [0] * len(heads)
+        return {head: added / 1000 for head, added in zip(heads, sums, strict=True)}
 
     def shares(self, values: Mapping[str, float], head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""

@@ -13,13 +13,12 @@ from .entities import Mention
 from .folding import Folded
 from .matcher import Hit
 from .passages import Passage
+from .scoring import TEXT_SHARE
 from .spotting import Cue
 
 # The signals that make an article one of the race at all; a name may carry them (`Scale AI`).
 TOPICS = ("ai", "chips")
 
-# A phrase in the running text says less than the same phrase in a title.
-_TEXT_SHARE = 0.6
 
 Place = tuple[Folded, int, int]
 
@@ -53,7 +52,7 @@ def signal_features(
         titled = part == "title"
         for name, value in (
             (cue.head if titled else cue.body, 1.0),
-            (cue.own, 1.0 if titled else _TEXT_SHARE),
+            (cue.own, 1.0 if titled else TEXT_SHARE),
         ):
             feature = features.get(name)
             if feature is None:
