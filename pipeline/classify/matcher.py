@@ -27,24 +27,19 @@ class Hit(Struct, Generic[P], frozen=True):
     payload: P
 
 
-class _Phrase(Struct, Generic[P], frozen=True):
-    payload: P
-    open_start: bool
-    open_end: bool
-    inflect: bool
-    rest: str
-    rest_open: bool
-    stem: bool
+# How a phrase may stand in words: what is open, a genitive behind it, reported with the rest of its word.
+_OPEN_START, _OPEN_END, _INFLECT, _STEM = 1, 2, 4, 8
 
 
 class PhraseMatcher(Generic[P]):
     """Finds phrases. Add all, then `compile()` once."""
 
     def __init__(self) -> None:
-        self._phrases: dict[str, list[_Phrase[P]]] = defaultdict(list)
+        # By their (first) words: how they may stand, the words behind a gap, the payload.
+        self._phrases: dict[str, list[tuple[int, str, P]]] = defaultdict(list)
         self._automaton: AhoCorasick | None = None
-        self._order: list[list[_Phrase[P]]] = []
-        self._open: list[bool] = []
+        self._order: list[tuple[tuple[int, str, P], ...]] = []
+        self._open = b""
 
     def add(self, phrase: str, payload: P, *, inflect: bool = False, whole: bool = False) -> None:
         """Look for `phrase` (`*` leaves an end open, ` ~ ` is a gap within a sentence).
@@ -52,21 +47,17 @@ class PhraseMatcher(Generic[P]):
         `whole` reports an open end with the rest of its word: evidence is shown in words.
         """
         head, _, rest = phrase.partition(" ~ ")
-        open_start, open_end = head.startswith("*"), head.endswith("*")
-        stem = whole and phrase.endswith("*")
         key = fold(head.strip("*"))
         # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
-        open_start = open_start or is_cjk(key[0])
-        open_end = open_end or is_cjk(key[-1])
-        self._phrases[key].append(
-            _Phrase(payload, open_start, open_end, inflect, fold(rest.rstrip("*")), rest.endswith("*"), stem)
-        )
+        flags = _OPEN_START * (head[0] == "*" or is_cjk(key[0])) | _INFLECT * inflect
+        flags |= _OPEN_END * (head[-1] == "*" or is_cjk(key[-1])) | _STEM * (whole and phrase[-1] == "*")
+        self._phrases[key].append((flags, fold(rest), payload))
 
     def compile(self) -> None:
         """Build the automaton; phrases are ordered, so that the order of files does not matter."""
         keys = sorted(self._phrases)
-        self._order = [self._phrases[key] for key in keys]
-        self._open = [any(phrase.open_start for phrase in phrases) for phrases in self._order]
+        self._order = [tuple(self._phrases[key]) for key in keys]
+        self._open = bytes(any(flags & _OPEN_START for flags, *_ in phrases) for phrases in self._order)
         self._automaton = AhoCorasick(keys, matchkind=MatchKind.Standard) if keys else None
 
     def find(self, field: Folded) -> list[Hit[P]]:
@@ -83,22 +74,22 @@ class PhraseMatcher(Generic[P]):
                 continue
             inner_end = end < size and INNER[text[end]]
             limit = 0
-            for phrase in self._order[index]:
-                if inner_start and not phrase.open_start:
+            for flags, rest, payload in self._order[index]:
+                if inner_start and not flags & _OPEN_START:
                     continue
-                if inner_end and not phrase.open_end and not (phrase.inflect and _genitive(text, end)):
+                if inner_end and not flags & _OPEN_END and not (flags & _INFLECT and _genitive(text, end)):
                     continue
                 until = end
-                if phrase.rest:
-                    if text.find(phrase.rest, end, end + _REACH) < 0:
+                if rest:
+                    if text.find(rest.rstrip("*"), end, end + _REACH) < 0:
                         continue
                     limit = limit or field.sentence_end(end, end + _REACH)
-                    until = _second_half(text, end, limit, phrase)
+                    until = _second_half(text, end, limit, rest)
                     if not until:
                         continue
-                if phrase.stem:
+                if flags & _STEM:
                     until = _end_of_word(text, until)
-                found.append(Hit(field, start, until, phrase.payload))
+                found.append(Hit(field, start, until, payload))
         return found
 
 
@@ -112,14 +103,15 @@ def _genitive(text: str, at: int) -> bool:
     return text[at] == "s" and text[at - 1] != "s" and not is_inner(text, at + 1)
 
 
-def _second_half(text: str, at: int, limit: int, phrase: _Phrase[P]) -> int:
-    """Where the phrase's second half ends, 0 if it does not follow before `limit`, its sentence's end."""
-    found = text.find(phrase.rest, at, limit)
+def _second_half(text: str, at: int, limit: int, rest: str) -> int:
+    """Where a phrase's second half ends, 0 if it does not follow before `limit`, its sentence's end."""
+    words = rest.rstrip("*")
+    found = text.find(words, at, limit)
     while found >= 0:
-        end = found + len(phrase.rest)
-        free_start = not is_inner(text, found - 1) or is_cjk(phrase.rest[0])
-        free_end = phrase.rest_open or not is_inner(text, end) or is_cjk(phrase.rest[-1])
+        end = found + len(words)
+        free_start = not is_inner(text, found - 1) or is_cjk(words[0])
+        free_end = rest[-1] == "*" or not is_inner(text, end) or is_cjk(words[-1])
         if free_start and free_end:
             return end
-        found = text.find(phrase.rest, found + 1, limit)
+        found = text.find(words, found + 1, limit)
     return 0
