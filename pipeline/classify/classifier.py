@@ -24,12 +24,9 @@ from .folding import Folded
 from .forecast import expected
 from .lexicon import (
     EVENTS,
-    RELEVANCE_HEADS,
-    STATUS_HEADS,
     STATUSES,
     Actor,
     SignalFile,
-    Weights,
     actor_file,
     signal_file,
     table,
@@ -38,8 +35,8 @@ from .matcher import Hit
 from .passages import opening, sections
 from .role_table import RoleTable
 from .roles import RoleReader
-from .scoring import LinearLayer, Matrix, editor_weights, probability
-from .signals import TOPICS, Feature, Place, shape_features, signal_features
+from .scoring import LinearLayer, Matrix, Weighed, editor_weights, probability
+from .signals import TOPICS, Place, shape_features, signal_features
 from .spotting import Cue, Spotter
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
@@ -70,13 +67,13 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Reading(Struct):
-    """An article read: folded fields, the cues in them, who is meant, whose site it is on, features."""
+    """An article read: its folded fields, their cues, who is meant, on whose site it is, what it weighs."""
 
     fields: tuple[Folded, Folded]
     cues: list[Hit[Cue]]
     mentions: list[Mention]
     own: str
-    features: dict[str, Feature]
+    weighed: Weighed
 
 
 class Classifier:
@@ -130,26 +127,22 @@ class Classifier:
             digest.hexdigest()[:16],
         )
 
-    def features(self, article: Article) -> dict[str, Feature]:
+    def weighed(self, article: Article) -> Weighed:
         """What the linear layer weighs of an article: the features of its opening."""
-        return self._read(article).features
-
-    def shares(self, features: Mapping[str, Feature], head: str) -> Weights:
-        """What each of an article's `features` adds to the log-odds of a label, one of `HEADS`."""
-        return self._layer.shares({name: feature.value for name, feature in features.items()}, head)
+        return self._read(article).weighed
 
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""
         reading = self._read(article)
-        values = {name: feature.value for name, feature in reading.features.items()}
-        relevance = self._relevance(self._layer.log_odds(values, RELEVANCE_HEADS), reading)
+        relevance = self._relevance(reading)
         core, named = relevance.label == "core", relevance.label != "none"
-        events, status = [], "none"
+        events, status, shown = [], "none", list[Place]()
         if core:
-            events = self._events(self._layer.log_odds(values, EVENTS), reading)
-            odds = self._layer.log_odds(values, STATUS_HEADS)
+            odds = reading.weighed.all_log_odds()
+            events = self._events(odds, reading)
             status = max(STATUSES, key=lambda name: odds[f"status-{name}"])
-        shown = self._carriers(f"status-{status}", reading.features) if status != "none" else []
+        if status != "none":
+            shown = reading.weighed.carriers(f"status-{status}", self._settings.spans)
         return Assessment(
             article_id=article.article_id,
             revision=article.revision,
@@ -171,7 +164,7 @@ class Classifier:
                 reading.cues,
                 article.published_at.astimezone(UTC).date(),
                 status,
-                planned="plan@title" in reading.features,
+                planned="plan@title" in reading.weighed.features,
                 most=self._settings.spans,
             )
             if core
@@ -179,7 +172,7 @@ class Classifier:
             amounts=self._stated(article, reading.fields) if core else [],
         )
 
-    def _read(self, article: Article) -> "_Reading":
+    def _read(self, article: Article) -> _Reading:
         title = Folded.of("title", article.title[:READ_TITLE])
         text = Folded.of("text", article.text[:READ_TEXT])
         names, cues = self._spotter.find(title, text)
@@ -193,44 +186,28 @@ class Classifier:
             # On its own site an actor says "we": the headline is its move.
             mentions.insert(0, own)
         features |= shape_features(passage, mentions, self._kinds, own)
-        return _Reading((title, text), cues, mentions, own.actor if own else "", features)
+        weighed = self._layer.weigh(features)
+        return _Reading((title, text), cues, mentions, own.actor if own else "", weighed)
 
-    def _relevance(self, odds: Mapping[str, float], reading: "_Reading") -> Relevance:
-        chance = probability(odds["core"])
+    def _relevance(self, reading: _Reading) -> Relevance:
+        weighed = reading.weighed
+        chance = probability(weighed.log_odds("core"))
         # Without AI or a chip in it nothing is of the race; with it no word further down takes it out again.
         topical = any(hit.payload.signal in TOPICS for hit in reading.cues) or any(
             mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
         if not topical:
             return Relevance(label="none", score=round(chance, 4), spans=[])
-        core = chance >= self._settings.core and probability(odds["focus"]) >= self._settings.focus
-        carriers = self._carriers("core", reading.features)
+        focused = probability(weighed.log_odds("focus")) >= self._settings.focus
+        core = chance >= self._settings.core and focused
+        carriers = weighed.carriers("core", self._settings.spans)
         return Relevance(
             label="core" if core else "peripheral", score=round(chance, 4), spans=spans(carriers)
         )
 
-    def _carriers(self, head: str, features: Mapping[str, Feature]) -> list[Place]:
-        """The places that speak for a label, the strongest first; names only where no words do."""
-        speaking = self._layer.speaking(head)
-        weighed = [
-            (feature.value * speaking[name], name)
-            for name, feature in features.items()
-            if name in speaking and feature.places
-        ]
-        worded = [item for item in weighed if features[item[1]].worded]
-        meant = [item for item in worded if self._layer.is_meant(item[1], head)]
-        chosen = weighed if head == "core" else meant or worded or weighed
-        carried = sorted(chosen, key=lambda item: (-item[0], item[1]))
-        places: list[Place] = []
-        for weight, name in carried:
-            # What adds next to nothing proves nothing to a reader.
-            if weight >= carried[0][0] * 0.25:
-                places += [place for place in features[name].places[:2] if place not in places]
-        return places[: self._settings.spans]
-
-    def _events(self, odds: Mapping[str, float], reading: "_Reading") -> list[Event]:
+    def _events(self, odds: Mapping[str, float], reading: _Reading) -> list[Event]:
         """Up to three events: those of the opening, and those a heading of a long text names."""
-        best = {event: (odds[event], reading.features) for event in EVENTS}
+        best = {event: (odds[event], reading.weighed) for event in EVENTS}
         text = reading.fields[1]
         parts = sections(text)
         cues = sorted((cue for cue in reading.cues if parts and cue.field is text), key=_start)
@@ -242,16 +219,12 @@ class Classifier:
             here = cues[first : bisect_left(cues, until, key=_start)]
             features = signal_features(section, here, reading.mentions)
             features |= shape_features(section, reading.mentions, self._kinds, None)
-            values = {name: feature.value for name, feature in features.items()}
-            below = self._layer.log_odds(values, EVENTS)
-            headed = [
-                name for name, feature in features.items() if feature.worded and name.endswith("@title")
-            ]
-            for event in EVENTS:
-                if below[event] > best[event][0] and any(
-                    self._layer.is_meant(name, event) for name in headed
-                ):
-                    best[event] = (below[event], features)
+            below = self._layer.weigh(features)
+            headed = (name for name in below.rows if name.endswith("@title") and features[name].worded)
+            meant = {head for name in headed for head in below.rows[name].meant}
+            for event, odd in below.all_log_odds().items():
+                if event in meant and event in best and odd > best[event][0]:
+                    best[event] = (odd, below)
         main = max(EVENTS, key=lambda event: odds[event])
         ranked = sorted(EVENTS, key=lambda event: (event != main, -best[event][0], event))
         fallback = [(mention.field, mention.start, mention.end) for mention in reading.mentions[:1]]
@@ -259,7 +232,7 @@ class Classifier:
             Event(
                 id=event,
                 score=round(probability(best[event][0]), 4),
-                spans=spans(self._carriers(event, best[event][1]) or fallback),
+                spans=spans(best[event][1].carriers(event, self._settings.spans) or fallback),
             )
             for event in ranked[: self._settings.events]
             if event == main or probability(best[event][0]) >= self._settings.event

@@ -43,7 +43,7 @@ class Entry(Struct, frozen=True):
         return not self.actor, bool(self.name.needs), self.family is None, self.actor
 
 
-class Mention(Struct, frozen=True):
+class Mention(Struct, frozen=True, gc=False):
     """A settled occurrence: whom it means, where, and the product's usual spelling if it names one."""
 
     actor: str

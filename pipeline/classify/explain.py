@@ -4,7 +4,7 @@ A label's log-odds are a sum, so its reasons are the summands. A phrase counts t
 signal: the two are one reason here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from schemas.messages import Article, Assessment
 
 from .classifier import Classifier
 from .lexicon import EVENTS, STATUSES
-from .scoring import probability
+from .scoring import Weighed, probability
 from .signals import Feature
 
 _SHAPES = {
@@ -63,45 +63,42 @@ def explain(classifier: Classifier, article: Article) -> tuple[Assessment, list[
 
     An event that a heading far down was read for has its words in the verdict alone.
     """
-    verdict, features = classifier.assess(article), classifier.features(article)
+    verdict, weighed = classifier.assess(article), classifier.weighed(article)
     lines = classifier.settings
+    core = verdict.relevance.label == "core"
     told = [
-        _one(
-            classifier, features, "relevance", "core", "core", verdict.relevance.label == "core", lines.core
-        ),
-        _one(classifier, features, "focus", "core", "focus", verdict.relevance.label == "core", lines.focus),
+        _one(weighed, "relevance", "core", "core", core, lines.core),
+        _one(weighed, "focus", "core", "focus", core, lines.focus),
     ]
-    if verdict.relevance.label != "core":
+    if not core:
         return verdict, told
     given = [event.id for event in verdict.events]
-    odds = {event: sum(classifier.shares(features, event).values()) for event in EVENTS}
+    odds = weighed.all_log_odds()
     others = sorted((e for e in EVENTS if e not in given), key=lambda e: -odds[e])[:1]
     for event in (*given, *others):
         needed = None if event == given[0] else lines.event
-        told.append(_one(classifier, features, "event", event, event, event in given, needed))
-    by_odds = sorted(STATUSES, key=lambda s: -sum(classifier.shares(features, f"status-{s}").values()))
+        told.append(_one(weighed, "event", event, event, event in given, needed))
+    by_odds = sorted(STATUSES, key=lambda status: -odds[f"status-{status}"])
     for status in by_odds[:2]:
         given_status = status == verdict.status
-        told.append(_one(classifier, features, "status", status, f"status-{status}", given_status, None))
+        told.append(_one(weighed, "status", status, f"status-{status}", given_status, None))
     return verdict, told
 
 
 def _one(
-    classifier: Classifier,
-    features: Mapping[str, Feature],
+    weighed: Weighed,
     kind: str,
     label: str,
     head: str,
     given: bool,
     needed: float | None,
 ) -> Explanation:
-    shares = classifier.shares(features, head)
     together: dict[str, float] = {}
-    for name, share in shares.items():
+    for name, share in weighed.shares(head).items():
         reason = _reason(name)
         together[reason] = together.get(reason, 0.0) + share
     reasons = [
-        Reason(name, round(weight, 3), _words(f for n, f in features.items() if _reason(n) == name))
+        Reason(name, round(weight, 3), _words(f for n, f in weighed.features.items() if _reason(n) == name))
         for name, weight in sorted(together.items(), key=lambda item: (-abs(item[1]), item[0]))
         if abs(weight) >= _SHOWN
     ]

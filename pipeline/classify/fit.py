@@ -59,7 +59,7 @@ class Fitter:
         editor = editor_weights([signal_file(name, signals[name]) for name in sorted(signals)])
         subject = self.classifier({})
         found = [
-            {name: feature.value for name, feature in subject.features(article).items()}
+            {name: feature.value for name, feature in subject.weighed(article).features.items()}
             for article in self.articles
         ]
         seen = Counter(name for features in found for name in features)

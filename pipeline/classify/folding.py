@@ -7,7 +7,7 @@ article's own words. Nothing here knows what is looked for.
 import re
 import unicodedata
 from bisect import bisect_right
-from itertools import accumulate
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -50,28 +50,59 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
-class Folded(Struct, frozen=True):
-    """A field of an article, folded: `field`, its `original` and `text`, and the way back."""
+def _is_regular(char: str) -> bool:
+    # Which small letter a sigma has depends on where it stands.
+    return _FOLD[ord(char)] == char.lower() and len(char.lower()) == 1 and char != "Σ"
+
+
+# What is not simply made small; of most scripts that is said of every character.
+_CHECKED = map(chr, (*range(0x530), *range(0x3000, 0x3100)))
+_ODD = re.compile(
+    rf"[^\u4e00-\u9fff\uac00-\ud7a3{re.escape(''.join(char for char in _CHECKED if _is_regular(char)))}]"
+)
+
+
+class Folded(Struct, frozen=True, gc=False):
+    """A field of an article, folded: `field`, its `original` and `text`, and the way back.
+
+    `wide` are the characters that became several: where each begins in `text`, and there its offset in
+    `original` and by how much those behind it have moved.
+    """
 
     field: str
     original: str
     text: str
-    starts: list[int] | None
+    wide: tuple[list[int], list[tuple[int, int]]] | None
 
     @classmethod
     def of(cls, field: str, original: str) -> "Folded":
-        text = original.translate(_FOLD)
-        starts = None
-        if len(text) != len(original):
-            lengths = map(len, map(_FOLD.__getitem__, map(ord, original)))
-            starts = list(accumulate(lengths, initial=0))[:-1]
-        return cls(field, original, text, starts)
+        if original.isascii():
+            return cls(field, original, original.translate(_FOLD), None)
+        # As `fold`, in a fourth of its time.
+        folds = {char: _FOLD[ord(char)] for char in set(_ODD.findall(original))}
+        if folds.keys().isdisjoint("".join(folds.values())):
+            text = original
+            for char, folded in folds.items():
+                text = text.replace(char, folded)
+            text = text.lower()
+        else:
+            text = original.translate(_FOLD)
+        grown = {char: len(folded) - 1 for char, folded in folds.items() if len(folded) > 1}
+        return cls(field, original, text, _wide(original, grown) if grown else None)
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the original of a range of the folded text, widened to whole characters."""
-        if self.starts is None:
+        if self.wide is None:
             return start, end
-        return bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1)
+        return self._back(start, self.wide), self._back(end - 1, self.wide) + 1
+
+    @staticmethod
+    def _back(at: int, wide: tuple[list[int], list[tuple[int, int]]]) -> int:
+        last = bisect_right(wide[0], at) - 1
+        if last < 0:
+            return at
+        place, moved = wide[1][last]
+        return max(place, at - moved)
 
     def sentences(self) -> list[int]:
         """Where sentences end, in order, the last one included."""
@@ -81,6 +112,17 @@ class Folded(Struct, frozen=True):
         """Where the sentence around an offset of the folded text ends, at most `limit`."""
         stop = _SENTENCE_END.search(self.text, at, limit)
         return stop.start() if stop else min(limit, len(self.text))
+
+
+def _wide(original: str, grown: Mapping[str, int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The wide characters of a text: those that have `grown`, and by how much."""
+    begins, places, moved = [], [], 0
+    for match in _ODD.finditer(original):
+        if more := grown.get(match[0]):
+            begins.append(match.start() + moved)
+            moved += more
+            places.append((match.start(), moved))
+    return begins, places
 
 
 Range = tuple[Folded, int, int]

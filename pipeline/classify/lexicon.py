@@ -33,9 +33,7 @@ RELEVANCE = ("core", "peripheral", "none")
 STATUSES = ("rumoured", "announced", "happened", "delayed", "denied", "none")
 ROLES = ("mover", "partner", "target", "rival", "mentioned")
 # `core` tells core from none, `focus` core from peripheral; the others are the labels themselves.
-RELEVANCE_HEADS = ("core", "focus")
-STATUS_HEADS = tuple(f"status-{status}" for status in STATUSES)
-HEADS = (*RELEVANCE_HEADS, *EVENTS, *STATUS_HEADS)
+HEADS = ("core", "focus", *EVENTS, *(f"status-{status}" for status in STATUSES))
 
 Weights = dict[str, float]
 Text = Annotated[str, Meta(min_length=1)]

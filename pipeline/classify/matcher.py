@@ -18,7 +18,7 @@ P = TypeVar("P")
 _REACH = 90
 
 
-class Hit(Struct, Generic[P], frozen=True):
+class Hit(Struct, Generic[P], frozen=True, gc=False):
     """A phrase found: its field, the range in the folded text and the phrase's payload."""
 
     field: Folded

@@ -6,16 +6,17 @@ articles (`tables/weights.json`, by `racewire train`): a new signal counts from 
 
 import math
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from .lexicon import EVENTS, HEADS, RELEVANCE_HEADS, STATUS_HEADS, SignalFile, Weights
+from msgspec import Struct
 
-# A word in the running text says less than the same word in a title.
-TEXT_SHARE = 0.6
+from .lexicon import HEADS, SignalFile, Weights
+from .signals import TEXT_SHARE, Feature, Place
 
 Matrix = dict[str, Weights]
-Heads = tuple[str, ...]
-Rows = dict[tuple[str, float], "array[int]"]
+_PLACES = {head: place for place, head in enumerate(HEADS)}
+_NONE = [0] * len(HEADS)
 
 
 def editor_weights(files: Iterable[SignalFile]) -> Matrix:
@@ -30,71 +31,81 @@ def editor_weights(files: Iterable[SignalFile]) -> Matrix:
     return matrix
 
 
+class Row(Struct, frozen=True, gc=False):
+    """What a feature adds to each of `HEADS`, in thousandths, and for which its editor meant it to speak."""
+
+    adds: "array[int]"
+    meant: frozenset[str]
+
+
 class LinearLayer:
     """The weights in force: the editors' and their corrections."""
 
     def __init__(self, editor: Matrix, fitted: Matrix) -> None:
         # What a signal is there for, in its editor's words; a phrase is there for what its signal is.
-        meant = {
-            (feature.partition("@")[0], head)
-            for feature, given in editor.items()
-            for head, weight in given.items()
-            if weight > 0
-        }
-        self._weights: dict[str, Weights] = {}
-        self._speaking: dict[str, Weights] = {head: {} for head in HEADS}
-        self._meant: dict[str, set[str]] = {head: set() for head in HEADS}
+        meant: dict[str, set[str]] = defaultdict(set)
+        for feature, given in editor.items():
+            meant[feature.partition("@")[0]].update(head for head, weight in given.items() if weight > 0)
+        intents = {signal: frozenset(heads) for signal, heads in meant.items()}
+        self._rows: dict[float, dict[str, Row]] = {1.0: {}, TEXT_SHARE: {}}
         for feature in editor.keys() | fitted.keys():
             given, learned = editor.get(feature, {}), fitted.get(feature, {})
-            signal = feature.partition("@")[0].partition(":")[0]
-            self._weights[feature] = weights = {
-                head: given.get(head, 0.0) + learned.get(head, 0.0) for head in given.keys() | learned.keys()
-            }
-            for head, weight in weights.items():
-                if weight > 0:
-                    self._speaking[head][feature] = weight
-                    if (signal, head) in meant:
-                        self._meant[head].add(feature)
-        self._rows = {heads: self._of(heads) for heads in (RELEVANCE_HEADS, EVENTS, STATUS_HEADS)}
-
-    def _of(self, heads: Heads) -> Rows:
-        """What a feature of a value adds for these heads, in their order and in thousandths."""
-        places = {head: n for n, head in enumerate(heads)}
-        rows: Rows = {}
-        for feature, weights in self._weights.items():
+            intent = intents.get(feature.partition("@")[0].partition(":")[0], frozenset())
             for value in (1.0, TEXT_SHARE) if ":" in feature else (1.0,):
-                row = array("i", [0] * len(heads))
-                for head, weight in weights.items():
-                    if head in places:
-                        row[places[head]] = round(1000 * value * weight)
-                if any(row):
-                    rows[feature, value] = row
-        return rows
+                adds = array("i", _NONE)
+                for head in given.keys() | learned.keys():
+                    weight = given.get(head, 0.0) + learned.get(head, 0.0)
+                    adds[_PLACES[head]] = round(1000 * value * weight)
+                self._rows[value][feature] = Row(adds, intent)
 
-    def log_odds(self, values: Mapping[str, float], heads: Heads) -> Weights:
-        """Log-odds by head, of one of the groups `RELEVANCE_HEADS`, `EVENTS` and `STATUS_HEADS`."""
-        rows = self._rows[heads]
-        summands = [row for item in values.items() if (row := rows.get(item))]
+    def weigh(self, features: Mapping[str, Feature]) -> "Weighed":
+        """The features of a passage with the weights that there are."""
+        rows = self._rows
+        found = ((name, rows[feature.value].get(name)) for name, feature in features.items())
+        return Weighed(features, {name: row for name, row in found if row is not None})
+
+
+class Weighed(Struct, frozen=True, gc=False):
+    """The features of a passage, and the rows of those that have one."""
+
+    features: Mapping[str, Feature]
+    rows: dict[str, Row]
+
+    def log_odds(self, head: str) -> float:
+        """Log-odds of one label."""
+        place = _PLACES[head]
+        return sum([row.adds[place] for row in self.rows.values()]) / 1000
+
+    def all_log_odds(self) -> Weights:
+        """Log-odds of every label."""
         # Thousandths, for a sum of floats depends on its order, and a verdict must not.
-        sums = map(sum, zip(*summands, strict=True)) if summands else [0] * len(heads)
-        return {head: added / 1000 for head, added in zip(heads, sums, strict=True)}
+        sums = map(sum, zip(_NONE, *[row.adds for row in self.rows.values()], strict=True))
+        return {head: added / 1000 for head, added in zip(HEADS, sums, strict=True)}
 
-    def shares(self, values: Mapping[str, float], head: str) -> Weights:
+    def shares(self, head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""
-        given = self._weights
-        return {
-            name: value * weight
-            for name, value in values.items()
-            if (weight := given.get(name, {}).get(head, 0.0))
-        }
+        place = _PLACES[head]
+        return {name: row.adds[place] / 1000 for name, row in self.rows.items() if row.adds[place]}
 
-    def speaking(self, head: str) -> Weights:
-        """The features that speak for a label, with their weights."""
-        return self._speaking[head]
-
-    def is_meant(self, feature: str, head: str) -> bool:
-        """Whether a feature speaks for a label and its editor wrote its signal down as doing so."""
-        return feature in self._meant[head]
+    def carriers(self, head: str, most: int) -> list[Place]:
+        """The places that speak for a label, the strongest first; names only where no words do."""
+        features, place = self.features, _PLACES[head]
+        speaking = [
+            (-row.adds[place], name)
+            for name, row in self.rows.items()
+            if row.adds[place] > 0 and features[name].places
+        ]
+        chosen = speaking
+        if head != "core":
+            worded = [item for item in speaking if features[item[1]].worded]
+            chosen = [item for item in worded if head in self.rows[item[1]].meant] or worded or speaking
+        chosen.sort()
+        places: list[Place] = []
+        for weight, name in chosen:
+            # What adds next to nothing proves nothing to a reader.
+            if weight <= chosen[0][0] * 0.25:
+                places += [each for each in features[name].places[:2] if each not in places]
+        return places[:most]
 
 
 def probability(odds: float) -> float:

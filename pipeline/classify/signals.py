@@ -13,17 +13,19 @@ from .entities import Mention
 from .folding import Folded
 from .matcher import Hit
 from .passages import Passage
-from .scoring import TEXT_SHARE
 from .spotting import Cue
 
 # The signals that make an article one of the race at all; a name may carry them (`Scale AI`).
 TOPICS = ("ai", "chips")
 
 
+# A word in the running text says less than the same word in a title.
+TEXT_SHARE = 0.6
+
 Place = tuple[Folded, int, int]
 
 
-class Feature(Struct):
+class Feature(Struct, gc=False):
     """How much of a feature an article has, where it shows (folded offsets), and whether that is a phrase."""
 
     value: float

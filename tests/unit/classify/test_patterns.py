@@ -1,0 +1,54 @@
+"""What a pattern needs stands in all that it matches."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.classify.patterns import PatternSet, needed
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("next week|下个?季度", {"next week", "季度"}),
+        (r"(?:in|within) three months", {" three months"}),
+        (r"(?<!\d)(?P<day>\d{1,2})\. ?x+", {"."}),
+        (r"(?P<day>\d+)\.(?P<year>20\d\d)", {"20"}),
+        (r"[ab]c(?:d|e)f?gh", {"gh"}),
+        (r"^(?:solving|learning)\s", {"solving", "learning"}),
+        (r"[$€] ?\d", {"$", "€"}),
+        (r"(?:may )?(?:ab|)\d", set()),
+        (r"(?=abc)x|(?!q)y", {"x", "y"}),
+        (r"ab{2}c|d{0,3}e", {"ab", "e"}),
+        (r"(?:ab)?c", {"c"}),
+        (r"\w+[a-z]", set()),
+    ],
+)
+def test_words_that_a_pattern_needs(pattern: str, words: set[str]) -> None:
+    assert needed(pattern) == words
+
+
+PIECES = st.recursive(
+    st.sampled_from(["a", "b", "ab", "[ab]", "[^a]", ".", r"\.", r"\w", "a?", "b*", "a+", "a{2}", "^", "$"]),
+    lambda inner: (
+        st.builds("({}{})".format, st.just("?:"), st.lists(inner, min_size=1, max_size=3).map("|".join))
+        | st.lists(inner, min_size=1, max_size=3).map("".join)
+        | st.builds("(?:{}){}".format, inner, st.sampled_from(["?", "*", "+", "{2}"]))
+        | st.builds("(?={}){}".format, inner, inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(PIECES, st.text("ab.c", max_size=8))
+def test_a_pattern_matches_nothing_without_its_words(pattern: str, text: str) -> None:
+    words = needed(pattern)
+    if re.search(pattern, text) and words:
+        assert any(word in text for word in words)
+
+
+def test_patterns_that_may_match_come_in_the_order_given() -> None:
+    patterns = PatternSet([("b", 1), (r"\d", 2), ("a|c", 3), ("x", 4)])
+    assert [payload for _, payload in patterns.possible("cab")] == [1, 2, 3]
