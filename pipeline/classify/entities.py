@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from .folding import Folded, fold, is_inner
 from .lexicon import Actor, Name, Product
@@ -36,11 +36,11 @@ class Entry(Struct, frozen=True):
     native: bool = False
     aside: bool = False
     family: Family | None = None
+    rank: tuple[bool, bool, bool, str] = (False, False, False, "")
 
-    @property
-    def rank(self) -> tuple[bool, bool, bool, str]:
-        """Which of several readings of the same words goes first."""
-        return not self.actor, bool(self.name.needs), self.family is None, self.actor
+    def __post_init__(self) -> None:
+        rank = not self.actor, bool(self.name.needs), self.family is None, self.actor
+        force_setattr(self, "rank", rank)
 
 
 class Mention(Struct, frozen=True, gc=False):

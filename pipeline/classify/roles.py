@@ -22,8 +22,8 @@ _REACH, _CLAUSE = 28, 80
 # What may stand between a cue and the name.
 _ARTICLES, _ARTICLE = ("the ", "der ", "die ", "das ", "den ", "dem "), 4
 _OPENING, _CLOSING = " \"'(", " \"')-"
-# Where a clause ends.
-_STOP = re.compile(r"[,:;.!?](?=\s|$)|[。、!?;,:…|/\n]| [-+] |--")
+# Where a clause ends (written like the end of a sentence).
+_STOP = re.compile(r"[,:;!?。、…|/\n. \-](?:(?<=[,:;!?。、…|/\n])|(?<=\.)(?=\s|$)|(?<= )[-+] |(?<=-)-)")
 # What stands between two names of one actor.
 _OWN = re.compile(r"(?:'s|s|的|의|の)?[ \"'(]*")
 # These compete with labs.
@@ -57,6 +57,8 @@ class RoleReader:
         self._second, self._below = table.second, table.below
         self._kinds = {actor: "lab" if kind in _LIKE_LABS else kind for actor, kind in kinds.items()}
         joins = "|".join(re.escape(fold(join)) for join in sorted(table.joins, key=lambda join: -len(join)))
+        # No join is wider than its words, their endings and an article; more spaces and quotes join nothing.
+        self._widest = max(len(fold(join)) for join in table.joins) + 12
         self._join = re.compile(rf"(?:-?s? ?(?:{joins}) ?(?:the |der |die |das )?)?")
         self._before = Words({role: cues.before for role, cues in table.cues.items()})
         self._after = Words({role: cues.after for role, cues in table.cues.items()})
@@ -119,7 +121,7 @@ class RoleReader:
         start = 0
         for at in range(1, len(mentions)):
             first, second = mentions[at - 1], mentions[at]
-            if first.field is second.field and first.end <= second.start:
+            if first.field is second.field and 0 <= second.start - first.end <= self._widest:
                 between = _OWN if first.actor == second.actor else self._join
                 if between.fullmatch(first.field.text, first.end, second.start):
                     continue
