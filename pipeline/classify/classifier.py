@@ -134,11 +134,11 @@ class Classifier:
     def assess(self, article: Article) -> Assessment:
         """The verdict on an article, with its evidence. Never raises on any text."""
         reading = self._read(article)
-        relevance = self._relevance(reading)
+        odds = reading.weighed.log_odds()
+        relevance = self._relevance(odds, reading)
         core, named = relevance.label == "core", relevance.label != "none"
         events, status, shown = [], "none", list[Place]()
         if core:
-            odds = reading.weighed.all_log_odds()
             events = self._events(odds, reading)
             status = max(STATUSES, key=lambda name: odds[f"status-{name}"])
         if status != "none":
@@ -189,18 +189,17 @@ class Classifier:
         weighed = self._layer.weigh(features)
         return _Reading((title, text), cues, mentions, own.actor if own else "", weighed)
 
-    def _relevance(self, reading: _Reading) -> Relevance:
-        weighed = reading.weighed
-        chance = probability(weighed.log_odds("core"))
+    def _relevance(self, odds: Mapping[str, float], reading: _Reading) -> Relevance:
+        chance = probability(odds["core"])
         # Without AI or a chip in it nothing is of the race; with it no word further down takes it out again.
         topical = any(hit.payload.signal in TOPICS for hit in reading.cues) or any(
             mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
         if not topical:
             return Relevance(label="none", score=round(chance, 4), spans=[])
-        focused = probability(weighed.log_odds("focus")) >= self._settings.focus
+        focused = probability(odds["focus"]) >= self._settings.focus
         core = chance >= self._settings.core and focused
-        carriers = weighed.carriers("core", self._settings.spans)
+        carriers = reading.weighed.carriers("core", self._settings.spans)
         return Relevance(
             label="core" if core else "peripheral", score=round(chance, 4), spans=spans(carriers)
         )
@@ -222,7 +221,7 @@ class Classifier:
             below = self._layer.weigh(features)
             headed = (name for name in below.rows if name.endswith("@title") and features[name].worded)
             meant = {head for name in headed for head in below.rows[name].meant}
-            for event, odd in below.all_log_odds().items():
+            for event, odd in below.log_odds().items():
                 if event in meant and event in best and odd > best[event][0]:
                     best[event] = (odd, below)
         main = max(EVENTS, key=lambda event: odds[event])

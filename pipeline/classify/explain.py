@@ -73,7 +73,7 @@ def explain(classifier: Classifier, article: Article) -> tuple[Assessment, list[
     if not core:
         return verdict, told
     given = [event.id for event in verdict.events]
-    odds = weighed.all_log_odds()
+    odds = weighed.log_odds()
     others = sorted((e for e in EVENTS if e not in given), key=lambda e: -odds[e])[:1]
     for event in (*given, *others):
         needed = None if event == given[0] else lines.event

@@ -5,6 +5,7 @@ articles (`tables/weights.json`, by `racewire train`): a new signal counts from 
 """
 
 import math
+import struct
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ from .signals import TEXT_SHARE, Feature, Place
 Matrix = dict[str, Weights]
 _PLACES = {head: place for place, head in enumerate(HEADS)}
 _NONE = [0] * len(HEADS)
+# Numbers packed into one: 32 bits each, around the middle of what these hold.
+_LANES = struct.Struct(f"<{len(HEADS)}I")
+_MIDDLE = 1 << 31
 
 
 def editor_weights(files: Iterable[SignalFile]) -> Matrix:
@@ -32,10 +36,25 @@ def editor_weights(files: Iterable[SignalFile]) -> Matrix:
 
 
 class Row(Struct, frozen=True, gc=False):
-    """What a feature adds to each of `HEADS`, in thousandths, and for which its editor meant it to speak."""
+    """What a feature adds to each of `HEADS`, in thousandths, and for which its editor meant it to speak.
+
+    `packed` is all of `adds` in one integer, so that one sum is that of every label.
+    """
 
     adds: "array[int]"
+    packed: int
     meant: frozenset[str]
+
+
+def _pack(numbers: Iterable[int]) -> int:
+    return sum(number << 32 * place for place, number in enumerate(numbers))
+
+
+def _unpack(packed: int) -> list[int]:
+    return [number - _MIDDLE for number in _LANES.unpack(packed.to_bytes(_LANES.size, "little"))]
+
+
+_EVEN = _pack([_MIDDLE] * len(HEADS))
 
 
 class LinearLayer:
@@ -56,7 +75,7 @@ class LinearLayer:
                 for head in given.keys() | learned.keys():
                     weight = given.get(head, 0.0) + learned.get(head, 0.0)
                     adds[_PLACES[head]] = round(1000 * value * weight)
-                self._rows[value][feature] = Row(adds, intent)
+                self._rows[value][feature] = Row(adds, _pack(adds), intent)
 
     def weigh(self, features: Mapping[str, Feature]) -> "Weighed":
         """The features of a passage with the weights that there are."""
@@ -71,15 +90,10 @@ class Weighed(Struct, frozen=True, gc=False):
     features: Mapping[str, Feature]
     rows: dict[str, Row]
 
-    def log_odds(self, head: str) -> float:
-        """Log-odds of one label."""
-        place = _PLACES[head]
-        return sum([row.adds[place] for row in self.rows.values()]) / 1000
-
-    def all_log_odds(self) -> Weights:
-        """Log-odds of every label."""
-        # Thousandths, for a sum of floats depends on its order, and a verdict must not.
-        sums = map(sum, zip(_NONE, *[row.adds for row in self.rows.values()], strict=True))
+    def log_odds(self) -> Weights:
+        """Log-odds by label."""
+        # Whole numbers, for a sum of floats depends on its order, and a verdict must not.
+        sums = _unpack(sum([row.packed for row in self.rows.values()], _EVEN))
         return {head: added / 1000 for head, added in zip(HEADS, sums, strict=True)}
 
     def shares(self, head: str) -> Weights:
