@@ -132,7 +132,7 @@ Range = tuple[Folded, int, int]
 def is_cjk(char: str) -> bool:
     """Han, kana and hangul are written without a space between a name and what follows."""
     code = ord(char)
-    return (
+    return code >= 0x1100 and (
         0x3040 <= code <= 0x30FF
         or 0x3400 <= code <= 0x9FFF
         or 0xAC00 <= code <= 0xD7AF

@@ -12,6 +12,8 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from . import yamlfile
+
 EVENTS = (
     "release",
     "roadmap",
@@ -149,8 +151,6 @@ def _decode(name: str, data: bytes, kind: type[T]) -> T:
     try:
         if name.endswith(".json"):
             return msgspec.json.decode(data, type=kind)
-        # yaml.CSafeLoader reads the files in a fifth of the time of the pure Python one.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return msgspec.convert(yaml.load(data, Loader=loader), kind)  # noqa: S506 - a safe loader
+        return msgspec.convert(yamlfile.load(data), kind)
     except (yaml.YAMLError, msgspec.MsgspecError) as error:
         raise LexiconError(f"lexicon file {name}: {error}") from error

@@ -51,7 +51,7 @@ class PhraseMatcher(Generic[P]):
         # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
         flags = _OPEN_START * (head[0] == "*" or is_cjk(key[0])) | _INFLECT * inflect
         flags |= _OPEN_END * (head[-1] == "*" or is_cjk(key[-1])) | _STEM * (whole and phrase[-1] == "*")
-        self._phrases[key].append((flags, fold(rest), payload))
+        self._phrases[key].append((flags, rest and fold(rest), payload))
 
     def compile(self) -> None:
         """Build the automaton; phrases are ordered, so that the order of files does not matter."""

@@ -47,11 +47,7 @@ class Row(Struct, frozen=True, gc=False):
 
 
 def _pack(numbers: Iterable[int]) -> int:
-    return sum(number << 32 * place for place, number in enumerate(numbers))
-
-
-def _unpack(packed: int) -> list[int]:
-    return [number - _MIDDLE for number in _LANES.unpack(packed.to_bytes(_LANES.size, "little"))]
+    return sum([number << 32 * place for place, number in enumerate(numbers) if number])
 
 
 _EVEN = _pack([_MIDDLE] * len(HEADS))
@@ -93,8 +89,9 @@ class Weighed(Struct, frozen=True, gc=False):
     def log_odds(self) -> Weights:
         """Log-odds by label."""
         # Whole numbers, for a sum of floats depends on its order, and a verdict must not.
-        sums = _unpack(sum([row.packed for row in self.rows.values()], _EVEN))
-        return {head: added / 1000 for head, added in zip(HEADS, sums, strict=True)}
+        packed = sum([row.packed for row in self.rows.values()], _EVEN)
+        sums = _LANES.unpack(packed.to_bytes(_LANES.size, "little"))
+        return {head: (added - _MIDDLE) / 1000 for head, added in zip(HEADS, sums, strict=True)}
 
     def shares(self, head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""
