@@ -5,18 +5,21 @@ time of a long text.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 P = TypeVar("P")
+Need = frozenset[str]
 
 # The parts of a pattern, each with its quantifier.
 _PIECES = re.compile(
     r"(\\.|\[(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?(?:<?[=!]|:)|.)([?*+]|\{[\d,]+\})?", re.DOTALL
 )
-_LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
+# What is ahead must be there, too; what is not, or before, may not be.
+_LOOKS = ("(?!", "(?<=", "(?<!")
 _OPTIONAL = ("?", "*", "{0")
 
 
@@ -25,72 +28,82 @@ class PatternSet(Generic[P]):
 
     def __init__(self, patterns: Iterable[tuple[str, P]]) -> None:
         self._patterns = [(re.compile(pattern), payload) for pattern, payload in patterns]
-        needs: dict[str, set[int]] = {}
-        self._always: list[int] = []
+        # Every need of a pattern is a bit.
+        self._every: list[int] = []
+        uses: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for number, (pattern, _) in enumerate(self._patterns):
-            either = needed(pattern.pattern)
-            if not either:
-                self._always.append(number)
-            for word in either:
-                needs.setdefault(word, set()).add(number)
-        words = sorted(needs)
-        self._needs = [needs[word] for word in words]
-        self._automaton = AhoCorasick(words, matchkind=MatchKind.Standard)
+            found = needs(pattern.pattern)
+            self._every.append((1 << len(found)) - 1)
+            for bit, words in enumerate(found):
+                for word in words:
+                    uses[word].append((number, 1 << bit))
+        self._always = [number for number, every in enumerate(self._every) if not every]
+        ordered = sorted(uses)
+        self._uses = [uses[word] for word in ordered]
+        self._automaton = AhoCorasick(ordered, matchkind=MatchKind.Standard)
 
     def possible(self, text: str) -> list[tuple[re.Pattern[str], P]]:
         """The patterns that may match in a text, in their order; no other one does."""
-        numbers = set(self._always)
-        for word, *_ in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            numbers |= self._needs[word]
-        return [self._patterns[number] for number in sorted(numbers)]
+        met = dict.fromkeys(self._always, 0)
+        for word in {word for word, *_ in self._automaton.find_matches_as_indexes(text, overlapping=True)}:
+            for number, bit in self._uses[word]:
+                met[number] = met.get(number, 0) | bit
+        return [self._patterns[number] for number in sorted(met) if met[number] == self._every[number]]
 
 
-def needed(pattern: str) -> frozenset[str]:
-    """Strings of which at least one is in all that a pattern matches, the longest there are; or none."""
-    words, _ = _needed(iter(_PIECES.findall(pattern)))
-    return words
+def needs(pattern: str) -> list[Need]:
+    """What a pattern needs: of each of these sets one string is in all that it matches."""
+    found, _ = _needs(iter(_PIECES.findall(pattern)))
+    first, *more = sorted(dict.fromkeys(found), key=_least, reverse=True) or [Need()]
+    # That a text has a space or a full stop tells nothing.
+    return [need for need in (first, *more) if need and (need is first or not any(map(_is_common, need)))]
 
 
-def _needed(pieces: Iterator[tuple[str, str]]) -> tuple[frozenset[str], str]:
+def _needs(pieces: Iterator[tuple[str, str]]) -> tuple[list[Need], str]:
     """What the pieces need up to the end of their group, and the group's quantifier."""
-    ways, best, run = [], frozenset[str](), ""
+    ways: list[list[Need]] = [[]]
+    run = ""
     for piece, quantifier in pieces:
-        found = frozenset[str]()
-        if piece in ("|", ")"):
-            ways.append(best)
-            best, run = found, ""
-            if piece == ")":
-                return _either(ways), quantifier
-            continue
+        inner: list[Need] = []
+        literal = ""
         if piece in ("^", "$"):
             continue
         if piece.startswith("("):
-            found, quantifier = _needed(pieces)
+            inner, quantifier = _needs(pieces)
             if piece in _LOOKS:
-                continue
+                inner = []
+        elif piece.startswith("["):
+            inner = [] if set(piece) & set("\\-^") else [Need(piece[1:-1])]
+        elif piece not in (".", "|", ")") and not (piece[0] == "\\" and piece[1].isalnum()):
+            literal = piece[-1]
+        optional = quantifier.startswith(_OPTIONAL)
+        if literal and not optional:
+            run += literal
+        if run and (not literal or quantifier):
+            ways[-1].append(Need([run]))
             run = ""
-        elif len(piece) == 1 and piece != ".":
-            run += piece
-        elif piece[0] == "\\" and not piece[1].isalnum():
-            run += piece[1]
-        else:
-            run = ""
-            if piece[0] == "[" and not set(piece) & set("\\-^"):
-                found = frozenset(piece[1:-1])
-        if quantifier.startswith(_OPTIONAL):
-            run = run[:-1]
-            found = frozenset()
-        found = found or frozenset({run} if run else ())
-        if quantifier:
-            run = ""
-        if _least(found) > _least(best):
-            best = found
-    return _either([*ways, best]), ""
+        if not optional:
+            ways[-1] += inner
+        if piece == "|":
+            ways.append([])
+        if piece == ")":
+            return _either(ways), quantifier
+    if run:
+        ways[-1].append(Need([run]))
+    return _either(ways), ""
 
 
-def _either(ways: list[frozenset[str]]) -> frozenset[str]:
-    return frozenset[str]().union(*ways) if all(ways) else frozenset()
+def _either(ways: list[list[Need]]) -> list[Need]:
+    """What is needed whichever way is taken."""
+    if len(ways) == 1:
+        return ways[0]
+    best = [max(way, key=_least, default=Need()) for way in ways]
+    return [Need().union(*best)] if all(best) else []
 
 
-def _least(words: frozenset[str]) -> int:
-    return min(map(len, words), default=0)
+def _least(need: Need) -> int:
+    return min(map(len, need), default=0)
+
+
+def _is_common(word: str) -> bool:
+    return len(word) == 1 and word.isascii()

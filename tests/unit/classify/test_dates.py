@@ -9,11 +9,12 @@ from pipeline.assets import folder
 from pipeline.classify.dates import DateReader, DateTable
 from pipeline.classify.folding import Folded
 from pipeline.classify.lexicon import table
-from pipeline.classify.patterns import needed
+from pipeline.classify.patterns import needs
 
 TABLE = table("dates.yaml", folder("tables"), DateTable)
 WORDS = sorted(
-    {word for expression in TABLE.expressions for word in needed(expression.pattern)} - {"MONTH", "WEEKDAY"}
+    {word for expression in TABLE.expressions for need in needs(expression.pattern) for word in need}
+    - {"MONTH", "WEEKDAY"}
     | set(TABLE.months)
     | set(TABLE.weekdays)
     | {"2025", "2026年", "q3", "3", "17", ".", "-", "in ", "by ", "下", "월", "月", "日", "first half of "}
@@ -25,6 +26,7 @@ def test_what_is_not_looked_for_is_not_there(words: list[str], between: str) -> 
     field = Folded.of("text", between.join(words))
     quick, thorough = DateReader(TABLE), DateReader(TABLE)
     patterns = thorough._expressions
-    patterns._always = list(range(len(patterns._patterns)))
+    patterns._always, patterns._uses = list(range(len(patterns._every))), [[] for _ in patterns._uses]
+    patterns._every = [0] * len(patterns._every)
     ranges, published = [(field, 0, len(field.text))], date(2025, 4, 14)
     assert quick.read(ranges, published) == thorough.read(ranges, published)
