@@ -76,8 +76,10 @@ class LinearLayer:
     def weigh(self, features: Mapping[str, Feature]) -> "Weighed":
         """The features of a passage with the weights that there are."""
         rows = self._rows
-        found = ((name, rows[feature.value].get(name)) for name, feature in features.items())
-        return Weighed(features, {name: row for name, row in found if row is not None})
+        return Weighed(
+            features,
+            {name: row for name, each in features.items() if (row := rows[each.value].get(name)) is not None},
+        )
 
 
 class Weighed(Struct, frozen=True, gc=False):
@@ -102,9 +104,9 @@ class Weighed(Struct, frozen=True, gc=False):
         """The places that speak for a label, the strongest first; names only where no words do."""
         features, place = self.features, _PLACES[head]
         speaking = [
-            (-row.adds[place], name)
+            (-added, name)
             for name, row in self.rows.items()
-            if row.adds[place] > 0 and features[name].places
+            if (added := row.adds[place]) > 0 and features[name].places
         ]
         chosen = speaking
         if head != "core":

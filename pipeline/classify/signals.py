@@ -60,8 +60,9 @@ def signal_features(
             if feature is None:
                 features[name] = Feature(value, [place], worded=True)
             else:
-                feature.value = max(feature.value, value)
                 feature.places.append(place)
+                if feature.value < value:
+                    feature.value = value
     return features
 
 
