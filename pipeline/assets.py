@@ -16,7 +16,6 @@ def classifier() -> Classifier:
     try:
         return Classifier.build(folder("actors"), folder("signals"), folder("tables"))
     finally:
-        gc.freeze()
         gc.enable()
 
 

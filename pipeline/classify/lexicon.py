@@ -37,7 +37,8 @@ ROLES = ("mover", "partner", "target", "rival", "mentioned")
 # `core` tells core from none, `focus` core from peripheral; the others are the labels themselves.
 HEADS = ("core", "focus", *EVENTS, *(f"status-{status}" for status in STATUSES))
 
-Weights = dict[str, float]
+# A verdict adds up thousands of weights at most, and they have 32 bits for it (scoring.py).
+Weights = dict[str, Annotated[float, Meta(ge=-100, le=100)]]
 Text = Annotated[str, Meta(min_length=1)]
 T = TypeVar("T")
 

@@ -51,6 +51,16 @@ class PatternSet(Generic[P]):
         return [self._patterns[number] for number in sorted(met) if met[number] == self._every[number]]
 
 
+def begins(pattern: str, start: str) -> bool:
+    """Whether all that a pattern matches begins as `start` says, itself the beginning of a pattern."""
+    depth = 0
+    for piece, _ in _PIECES.findall(pattern):
+        depth += piece.startswith("(") - (piece == ")")
+        if piece == "|" and not depth:
+            return False  # what goes another way need not
+    return pattern.startswith(start)
+
+
 def needs(pattern: str) -> list[Need]:
     """What a pattern needs: of each of these sets one string is in all that it matches."""
     found, _ = _needs(iter(_PIECES.findall(pattern)))

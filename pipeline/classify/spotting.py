@@ -1,7 +1,7 @@
 """All that a lexicon looks for, found in the fields of an article: names, and cues of signals."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -9,7 +9,9 @@ from .entities import Entry
 from .folding import Folded
 from .lexicon import Signal
 from .matcher import Hit, PhraseMatcher
-from .patterns import PatternSet
+from .patterns import PatternSet, begins
+
+Search = Callable[[re.Pattern[str], str], Iterable[re.Match[str]]]
 
 # How patterns of amounts begin: where a number does.
 _NUMBER = r"\d(?<![\d.,]\d)"
@@ -38,13 +40,14 @@ class Spotter:
         self._phrases: PhraseMatcher[Entry | Cue] = PhraseMatcher()
         for phrase, entry in names:
             self._phrases.add(phrase, entry, inflect=entry.name.inflect)
-        patterns: list[tuple[str, Cue]] = []
+        patterns: list[tuple[str, tuple[Search, Cue]]] = []
         for signal in sorted(signals, key=lambda signal: signal.id):
             for phrases in signal.phrases.values():
                 for phrase in phrases:
                     self._phrases.add(phrase, Cue.of(signal.id, phrase), whole=True)
             # Regular expressions over the folded text: amounts, marks, forms of a title.
-            patterns += ((pattern, Cue.of(signal.id, pattern)) for pattern in sorted(signal.patterns))
+            for pattern in sorted(signal.patterns):
+                patterns.append((pattern, (_search(pattern), Cue.of(signal.id, pattern))))
         self._phrases.compile()
         self._patterns = PatternSet(patterns)
 
@@ -55,8 +58,8 @@ class Spotter:
         for field in fields:
             cues += (
                 Hit(field, match.start(), match.end(), cue)
-                for pattern, cue in self._patterns.possible(field.text)
-                for match in _matches(pattern, field.text)
+                for pattern, (search, cue) in self._patterns.possible(field.text)
+                for match in search(pattern, field.text)
                 if match.end() > match.start()
             )
             for hit in self._phrases.find(field):
@@ -64,14 +67,16 @@ class Spotter:
         return names, cues
 
 
-def _matches(pattern: re.Pattern[str], text: str) -> Iterable[re.Match[str]]:
-    if pattern.pattern.startswith("^"):
-        # A search would go on behind the beginning.
-        first = pattern.match(text)
-        return (first,) if first else ()
-    if pattern.pattern.startswith(_NUMBER):
-        return _numbered(pattern, text)
-    return pattern.finditer(text)
+def _search(pattern: str) -> Search:
+    """The quickest way to find all matches."""
+    if begins(pattern, "^"):
+        return _first
+    return _numbered if begins(pattern, _NUMBER) else re.Pattern.finditer
+
+
+def _first(pattern: re.Pattern[str], text: str) -> Iterable[re.Match[str]]:
+    found = pattern.match(text)
+    return (found,) if found else ()
 
 
 def _numbered(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

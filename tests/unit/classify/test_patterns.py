@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.classify.patterns import PatternSet, needs
+from pipeline.classify.patterns import PatternSet, begins, needs
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_a_pattern_matches_nothing_without_its_words(pattern: str, text: str) ->
 def test_patterns_that_may_match_come_in_the_order_given() -> None:
     patterns = PatternSet([("b", 1), (r"\d", 2), ("a|c", 3), ("x", 4)])
     assert [payload for _, payload in patterns.possible("cab")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "begun"),
+    [("^a", True), ("^(?:a|b)c", True), ("^a|b", False), ("^[a|b]", True), (r"^a\|b", True), ("a^", False)],
+)
+def test_a_pattern_begins_so_where_all_its_ways_do(pattern: str, begun: bool) -> None:
+    assert begins(pattern, "^") is begun
