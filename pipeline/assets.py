@@ -11,11 +11,12 @@ from pipeline.classify import Classifier
 @cache
 def classifier() -> Classifier:
     """The classifier as shipped, built once a process. Raises LexiconError when a lexicon file is broken."""
-    # All of it stays: to look meanwhile what may be thrown away takes a sixth of the time.
+    # All of it stays but some hundred objects: to look for those, now or ever after, is not worth the time.
     gc.disable()
     try:
         return Classifier.build(folder("actors"), folder("signals"), folder("tables"))
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -59,8 +59,9 @@ def sections(text: Folded) -> list[Passage]:
 
 def around(field: Folded, places: Sequence[Range]) -> list[Range]:
     """The sentences of a field that hold one of these places, in reading order, those that touch in one."""
-    ends = field.sentences()
-    held = sorted({bisect_right(ends, start) for owner, start, _ in places if owner is field})
+    starts = [start for owner, start, _ in places if owner is field]
+    ends = field.sentences() if starts else []
+    held = sorted({bisect_right(ends, start) for start in starts})
     ranges: list[Range] = []
     for number in held:
         start = max(0, (ends[number - 1] if number else 0) - _MARGIN)

@@ -14,6 +14,11 @@ def test_every_character_is_folded_as_by_itself() -> None:
     assert [n for n in range(0x110000) if Folded.of("text", chr(n)).text != fold(chr(n))] == []
 
 
+def test_a_text_of_all_characters_is_folded_as_each_of_them() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    assert Folded.of("text", everything).text == fold(everything)
+
+
 @given(TEXTS)
 def test_the_quick_way_is_the_slow_one(text: str) -> None:
     assert Folded.of("text", text).text == "".join(map(fold, text))
