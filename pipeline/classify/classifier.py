@@ -67,10 +67,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Reading(Struct):
-    """An article read: its folded fields, their cues, who is meant, on whose site it is, what it weighs."""
+    """An article read: its fields, their cues and signals, who is meant, whose site it is on, its weights."""
 
     fields: tuple[Folded, Folded]
     cues: list[Hit[Cue]]
+    signals: set[str]
     mentions: list[Mention]
     own: str
     weighed: Weighed
@@ -177,7 +178,8 @@ class Classifier:
         text = Folded.of("text", article.text[:READ_TEXT])
         names, cues = self._spotter.find(title, text)
         own = self._own(article, title)
-        mentions = settle(names, {hit.payload.signal for hit in cues}, own.actor if own else "")
+        signals = {hit.payload.signal for hit in cues}
+        mentions = settle(names, signals, own.actor if own else "")
         if len(article.text) <= self._settings.short:
             mentions = [m for m in mentions if m.field is title or m.start < self._settings.opening]
         passage = opening(title, text)
@@ -187,12 +189,12 @@ class Classifier:
             mentions.insert(0, own)
         features |= shape_features(passage, mentions, self._kinds, own)
         weighed = self._layer.weigh(features)
-        return _Reading((title, text), cues, mentions, own.actor if own else "", weighed)
+        return _Reading((title, text), cues, signals, mentions, own.actor if own else "", weighed)
 
     def _relevance(self, odds: Mapping[str, float], reading: _Reading) -> Relevance:
         chance = probability(odds["core"])
         # Without AI or a chip in it nothing is of the race; with it no word further down takes it out again.
-        topical = any(hit.payload.signal in TOPICS for hit in reading.cues) or any(
+        topical = not reading.signals.isdisjoint(TOPICS) or any(
             mention.native or self._kinds[mention.actor] == "chips" for mention in reading.mentions
         )
         if not topical:

@@ -98,17 +98,46 @@ def _family(actor: str, product: Product, grammar: ProductGrammar) -> Family:
     return Family(actor, product, tail)
 
 
-@lru_cache(maxsize=1_000)
-def _tail(version: str, words: frozenset[str], size: str) -> re.Pattern[str]:
-    # Most families are written alike, few are met, and a pattern of all words is slow to put together.
-    variants = [re.escape(fold(word)) for word in sorted(words, key=lambda word: (-len(word), word))]
-    variant = "|".join([*([size] if size else []), *variants])
+class _Tail(Struct, frozen=True):
+    """What follows a product's name, as ranges of the folded text: words, a version, words again."""
+
+    before: tuple[int, int]
+    version: tuple[int, int]
+    after: tuple[int, int]
+
+
+def _tail(tail: tuple[str, frozenset[str], str], text: str, at: int) -> _Tail:
+    version, words, size = tail
     # No part may end inside a word: `Gemini Pro免费` is one, `Gemini Prozess` is not; `Llama 4 %` is a share.
-    tail = rf"(?P<before>(?:[ -](?:{variant}){_END})*)"
-    if version:
-        tail += rf"(?:[ -]?(?P<version>{version}){_END}(?![.,]\d| ?%))?"
-        tail += rf"(?P<after>(?:[ -]?(?:{variant}){_END})*)"
-    return re.compile(tail)
+    variant = _variant(words, size)
+    before = (at, _repeated(variant, text, at, apart=True))
+    at = before[1]
+    named = (at, at)
+    if not version:
+        return _Tail(before, named, named)
+    if found := _version(version).match(text, at):
+        named, at = found.span("version"), found.end()
+    return _Tail(before, named, (at, _repeated(variant, text, at, apart=False)))
+
+
+def _repeated(variant: re.Pattern[str] | None, text: str, at: int, *, apart: bool) -> int:
+    """Where words that follow each other end, `apart` if something stands before each."""
+    while variant and (found := variant.match(text, at)) and (found["gap"] or not apart):
+        at = found.end()
+    return at
+
+
+@lru_cache(maxsize=1_000)
+def _variant(words: frozenset[str], size: str) -> re.Pattern[str] | None:
+    # Most families are written alike, few are met, and a pattern of all words is slow to put together.
+    known = [re.escape(fold(word)) for word in sorted(words, key=lambda word: (-len(word), word))]
+    variants = "|".join([*([size] if size else []), *known])
+    return re.compile(rf"(?P<gap>[ -]?)(?:{variants}){_END}") if variants else None
+
+
+@lru_cache(maxsize=1_000)
+def _version(version: str) -> re.Pattern[str]:
+    return re.compile(rf"[ -]?(?P<version>{version}){_END}(?![.,]\d| ?%)")
 
 
 def settle(hits: Iterable[Hit[Entry]], signals: Container[str], own: str) -> list[Mention]:
@@ -200,28 +229,26 @@ def _versioned(hit: Hit[Entry], family: Family) -> tuple[int, str]:
     """Where a product's name with its version ends, and its usual spelling; none where it is another word."""
     field, product, end, spelling = hit.field, family.product, hit.end, family.product.name
     if family.tail is not None:
-        found = _tail(*family.tail).match(field.text, end)
-        if found and found.end() > end:
-            end = found.end()
-            spelling = _spell(product, field, found)
+        tail = _tail(family.tail, field.text, end)
+        if tail.after[1] > end:
+            end = tail.after[1]
+            spelling = _spell(product, field, tail)
     genitive = end < len(field.text) and field.text[end] == "s" and not is_inner(field.text, end + 1)
     if is_inner(field.text, end) and not genitive:
         return end, ""
     return end, spelling if product.bare or end > hit.end else ""
 
 
-def _spell(product: Product, field: Folded, found: re.Match[str]) -> str:
+def _spell(product: Product, field: Folded, tail: _Tail) -> str:
     """The usual spelling: `qwen3-max` is `Qwen 3 Max`, `gpt5.5 pro` is `GPT-5.5 Pro`."""
     known = {fold(word): word for word in product.variants}
 
-    def words(group: str) -> list[str]:
-        start, end = field.back(*found.span(group)) if found[group] else (0, 0)
+    def words(part: tuple[int, int]) -> list[str]:
+        start, end = field.back(*part) if part[0] < part[1] else (0, 0)
         return [known.get(fold(word), word) for word in re.findall(r"[^ -]+", field.original[start:end])]
 
-    groups = found.groupdict()
-    before = words("before")
-    version = "-".join(words("version")) if "version" in groups else ""
-    after = words("after") if "after" in groups else []
+    before, after = words(tail.before), words(tail.after)
+    version = "-".join(words(tail.version))
     if version[:1].isalpha():
         version = version[0].upper() + version[1:]
     spelling = " ".join([product.name, *before])

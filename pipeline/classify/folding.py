@@ -84,7 +84,10 @@ class Folded(Struct, frozen=True, gc=False):
         if original.isascii():
             return cls(field, original, original.translate(_FOLD), None)
         # As `fold`, in a fourth of its time.
-        folds = {char: _FOLD[ord(char)] for char in set(_ODD.findall(original))}
+        odd = set(_ODD.findall(original))
+        if not odd:
+            return cls(field, original, original.lower(), None)
+        folds = {char: _FOLD[ord(char)] for char in odd}
         if len(folds) <= _FEW and folds.keys().isdisjoint("".join(folds.values())):
             text = original
             for char, folded in folds.items():

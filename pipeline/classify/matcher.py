@@ -27,8 +27,9 @@ class Hit(Struct, Generic[P], frozen=True, gc=False):
     payload: P
 
 
-# How a phrase may stand in words: what is open, a genitive behind it, reported with the rest of its word.
-_OPEN_START, _OPEN_END, _INFLECT, _STEM = 1, 2, 4, 8
+# How a phrase may stand in words: open at its start, its end or behind the gap, with a genitive; and whether it
+# is reported with the rest of its word.
+_OPEN_START, _OPEN_END, _INFLECT, _STEM, _OPEN_REST = 1, 2, 4, 8, 16
 
 
 class PhraseMatcher(Generic[P]):
@@ -51,7 +52,10 @@ class PhraseMatcher(Generic[P]):
         # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
         flags = _OPEN_START * (head[0] == "*" or is_cjk(key[0])) | _INFLECT * inflect
         flags |= _OPEN_END * (head[-1] == "*" or is_cjk(key[-1])) | _STEM * (whole and phrase[-1] == "*")
-        self._phrases[key].append((flags, rest and fold(rest), payload))
+        rest = fold(rest)
+        if rest.endswith("*") or (rest and is_cjk(rest[-1])):
+            flags |= _OPEN_REST
+        self._phrases[key].append((flags, rest.rstrip("*"), payload))
 
     def compile(self) -> None:
         """Build the automaton; phrases are ordered, so that the order of files does not matter."""
@@ -81,10 +85,10 @@ class PhraseMatcher(Generic[P]):
                     continue
                 until = end
                 if rest:
-                    if text.find(rest.rstrip("*"), end, end + _REACH) < 0:
+                    if text.find(rest, end, end + _REACH) < 0:
                         continue
                     limit = limit or field.sentence_end(end, end + _REACH)
-                    until = _second_half(text, end, limit, rest)
+                    until = _second_half(text, end, limit, rest, flags & _OPEN_REST)
                     if not until:
                         continue
                 if flags & _STEM:
@@ -103,15 +107,13 @@ def _genitive(text: str, at: int) -> bool:
     return text[at] == "s" and text[at - 1] != "s" and not is_inner(text, at + 1)
 
 
-def _second_half(text: str, at: int, limit: int, rest: str) -> int:
+def _second_half(text: str, at: int, limit: int, rest: str, is_open: int) -> int:
     """Where a phrase's second half ends, 0 if it does not follow before `limit`, its sentence's end."""
-    words = rest.rstrip("*")
-    found = text.find(words, at, limit)
+    found = text.find(rest, at, limit)
     while found >= 0:
-        end = found + len(words)
-        free_start = not is_inner(text, found - 1) or is_cjk(words[0])
-        free_end = rest[-1] == "*" or not is_inner(text, end) or is_cjk(words[-1])
-        if free_start and free_end:
+        end = found + len(rest)
+        free_start = not is_inner(text, found - 1) or is_cjk(rest[0])
+        if free_start and (is_open or not is_inner(text, end)):
             return end
-        found = text.find(words, found + 1, limit)
+        found = text.find(rest, found + 1, limit)
     return 0

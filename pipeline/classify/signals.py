@@ -42,16 +42,16 @@ def signal_features(
     """
     features: dict[str, Feature] = {}
     named = [mention for mention in mentions if passage.part(mention.field, mention.start)]
-    last = max(passage.head[2], passage.body[2])
+    (head, first, last), (body, begin, end) = passage.head, passage.body
     for hit in hits:
-        # Most hits of a long text lie behind the passage.
-        if hit.start >= last or not (part := passage.part(hit.field, hit.start)):
+        field, start, cue = hit.field, hit.start, hit.payload
+        # As `passage.part`, without a call: most hits of a long text lie behind the passage.
+        titled = field is head and first <= start < last
+        if not (titled or (field is body and begin <= start < end)):
             continue
-        cue = hit.payload
         if cue.signal not in TOPICS and _inside(hit, named):
             continue
-        place = (hit.field, hit.start, hit.end)
-        titled = part == "title"
+        place = (field, start, hit.end)
         for name, value in (
             (cue.head if titled else cue.body, 1.0),
             (cue.own, 1.0 if titled else TEXT_SHARE),
