@@ -27,8 +27,8 @@ class Hit(Struct, Generic[P], frozen=True, gc=False):
     payload: P
 
 
-# How a phrase may stand in words: open at its start, its end or behind the gap, with a genitive; and whether it
-# is reported with the rest of its word.
+# How a phrase may stand in words: open at its start, its end or behind the gap, with a genitive; and whether
+# it is reported with the rest of its word.
 _OPEN_START, _OPEN_END, _INFLECT, _STEM, _OPEN_REST = 1, 2, 4, 8, 16
 
 
