@@ -98,7 +98,8 @@ class PhraseMatcher(Generic[P]):
 
 
 def _end_of_word(text: str, at: int) -> int:
-    while is_inner(text, at):
+    size = len(text)
+    while at < size and INNER[text[at]]:
         at += 1
     return at
 
