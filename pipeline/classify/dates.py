@@ -64,7 +64,10 @@ class DateReader:
             for name, alternatives in names.items():
                 pattern = pattern.replace(name, alternatives)
             expressions.append((pattern, expression))
-        self._expressions = PatternSet(expressions)
+        try:
+            self._expressions = PatternSet(expressions)
+        except re.error as error:
+            raise LexiconError(f"lexicon table dates.yaml: pattern {error.pattern!r}: {error}") from error
 
     def read(self, ranges: Sequence[Range], published: date) -> list[Resolved]:
         """Every time still ahead that these ranges of texts name, in their order; the longer reading wins."""

@@ -5,6 +5,7 @@ Three kinds of files (`lexicon/README.md` tells an editor what to write where):
 dates, amounts, product grammar, role cues and, as JSON, the fitted weights. Nothing here matches text.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
@@ -132,12 +133,20 @@ def actor_file(name: str, data: bytes) -> Actor:
 
 
 def signal_file(name: str, data: bytes) -> SignalFile:
-    """Read signals; raises LexiconError when the file is malformed or weighs an unknown head."""
+    """Read signals; raises LexiconError where the file, a head or a pattern is not what it must be."""
     file = _decode(name, data, SignalFile)
     weighed = [(signal.id, signal.weighs) for signal in file.signals] + list(file.shapes.items())
     for owner, weights in weighed:
         if unknown := set(weights) - set(HEADS):
             raise LexiconError(f"lexicon file {name}: {owner} weighs unknown labels {sorted(unknown)}")
+    for signal in file.signals:
+        for pattern in signal.patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise LexiconError(
+                    f"lexicon file {name}: the pattern {pattern!r} of {signal.id}: {error}"
+                ) from error
     return file
 
 

@@ -46,6 +46,10 @@ def test_an_unguarded_name_finds_its_actor(shipped: Classifier, actor: Actor) ->
         ("actors", "other.yaml", folder("actors")["openai.yaml"], "name it openai.yaml"),
         ("actors", "openai.yaml", b"{", "openai.yaml"),
         ("signals", "x.yaml", b"signals: [{id: x, weighs: {victory: 1}}]", "unknown labels"),
+        ("signals", "x.yaml", b"signals: [{id: x, weighs: {core: 1000}}]", "x.yaml: Expected `float` <= 100"),
+        ("signals", "x.yaml", b"signals: []\nshapes: {}\nsignals: []", "given once: 'signals'"),
+        ("signals", "x.yaml", b"signals: [{id: x, patterns: ['(a']}]", "x.yaml: the pattern '(a' of x"),
+        ("tables", "dates.yaml", b"months: {}\nweekdays: {}\nexpressions: [{pattern: '(a'}]", "dates.yaml"),
         (
             "tables",
             "dates.yaml",
