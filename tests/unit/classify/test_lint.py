@@ -94,7 +94,7 @@ def test_what_ships_has_no_error() -> None:
         ),
         ({"signals_x": "signals: [{id: x}, {id: x}]"}, "error", "the signal x is also in signals/x.yaml"),
         ({"signals_x": "signals: [{id: x, patterns: ['A+']}]"}, "error", "waits for 'A', folded away"),
-        ({"signals_x": "signals: [{id: x, patterns: ['(']}]"}, "error", "is no pattern"),
+        ({"signals_x": "signals: [{id: x, patterns: ['(']}]"}, "error", "x.yaml: the pattern '(' of x"),
         ({"signals_x": "signals: [{id: x, patterns: ['x*']}]"}, "warning", "fits nothing at all"),
         (
             {"tables_weights": '{"gone:word": {"core": 1}}'},
