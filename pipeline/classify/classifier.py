@@ -211,7 +211,7 @@ class Classifier:
         best = {event: (odds[event], reading.weighed) for event in EVENTS}
         text = reading.fields[1]
         parts = sections(text)
-        cues = sorted((cue for cue in reading.cues if parts and cue.field is text), key=_start)
+        cues = sorted((cue for cue in reading.cues if cue.field is text), key=_start) if parts else []
         for section in parts:
             (_, start, end), (_, _, until) = section.head, section.body
             first = bisect_left(cues, start, key=_start)
