@@ -21,6 +21,8 @@ _PIECES = re.compile(
 # What is ahead must be there, too; what is not, or before, may not be.
 _LOOKS = ("(?!", "(?<=", "(?<!")
 _OPTIONAL = ("?", "*", "{0")
+# Syntax that is not read here, or may not be: such a pattern is always tried.
+_UNREAD = re.compile(r"\(\?(?!P<|<?[=!]|:)|\\[NUux0-9]|\[\^?\]|[?*+}][?+]|\{,")
 
 
 class PatternSet(Generic[P]):
@@ -63,6 +65,8 @@ def begins(pattern: str, start: str) -> bool:
 
 def needs(pattern: str) -> list[Need]:
     """What a pattern needs: of each of these sets one string is in all that it matches."""
+    if _UNREAD.search(pattern):
+        return []
     found, _ = _needs(iter(_PIECES.findall(pattern)))
     first, *more = sorted(dict.fromkeys(found), key=_least, reverse=True) or [Need()]
     # That a text has a space or a full stop tells nothing.

@@ -58,7 +58,7 @@ class RoleReader:
         self._kinds = {actor: "lab" if kind in _LIKE_LABS else kind for actor, kind in kinds.items()}
         joins = "|".join(re.escape(fold(join)) for join in sorted(table.joins, key=lambda join: -len(join)))
         # No join is wider than its words, their endings and an article; more spaces and quotes join nothing.
-        self._widest = max(len(fold(join)) for join in table.joins) + 12
+        self._widest = max((len(fold(join)) for join in table.joins), default=0) + 12
         self._join = re.compile(rf"(?:-?s? ?(?:{joins}) ?(?:the |der |die |das )?)?")
         self._before = Words({role: cues.before for role, cues in table.cues.items()})
         self._after = Words({role: cues.after for role, cues in table.cues.items()})

@@ -63,6 +63,7 @@ class Spotter:
                 if match.end() > match.start()
             )
             for hit in self._phrases.find(field):
+                # The type checker does not see that the type of a payload is that of its hit.
                 (names if type(hit.payload) is Entry else cues).append(hit)  # type: ignore[arg-type]
         return names, cues
 

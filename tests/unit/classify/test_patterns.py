@@ -25,6 +25,11 @@ from pipeline.classify.patterns import PatternSet, begins, needs
         (r"ab{2}c|d{0,3}e", [{"ab", "e"}]),
         (r"(?:ab)?c", [{"c"}]),
         (r"\w+[a-z]", []),
+        ("a+?b", []),
+        ("a{,3}b", []),
+        ("(?i)abc", []),
+        (r"\x41b", []),
+        ("[]ab]c", []),
     ],
 )
 def test_words_that_a_pattern_needs(pattern: str, needed: list[set[str]]) -> None:

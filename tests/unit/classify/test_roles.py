@@ -292,3 +292,7 @@ def test_every_actor_has_one_role(
         roles = reader.read(found, event, own)
         assert list(roles) == list(dict.fromkeys(m.actor for m in found))
         assert set(roles.values()) <= set(ROLES)
+
+
+def test_a_table_may_have_no_joins() -> None:
+    assert RoleReader(RoleTable(cues={}, joins=[], second={}, below={}), {}).read([], "") == {}
