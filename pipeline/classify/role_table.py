@@ -1,7 +1,7 @@
 """The words that tell roles: the shape of `tables/roles.yaml`, and the words made ready to be looked up."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -13,6 +13,10 @@ from .matcher import Hit, PhraseMatcher
 OPPOSED = "opposed"
 # The part that a cue such as `buys` gives: a partner whose goods are bought, else a target.
 BOUGHT = "bought"
+
+
+# A phrase found, with its kind and role.
+Found = Hit[tuple[str, str]]
 
 
 class Cues(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,27 +60,37 @@ class RoleTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Phrases:
-    """Phrases by their role, found anywhere in a clause."""
+    """Phrases by their kind and role, found anywhere in a clause: all kinds in one search."""
 
-    def __init__(self, cues: Mapping[str, Sequence[str]]) -> None:
-        self._matcher: PhraseMatcher[str] = PhraseMatcher()
-        for role, phrases in cues.items():
-            for phrase in phrases:
-                self._matcher.add(phrase, role)
+    def __init__(self, cues: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        self._matcher: PhraseMatcher[tuple[str, str]] = PhraseMatcher()
+        for kind, roles in cues.items():
+            for role, phrases in roles.items():
+                for phrase in phrases:
+                    self._matcher.add(phrase, (kind, role))
         self._matcher.compile()
 
-    def first(self, text: str, limit: int) -> str:
-        """The role of the phrase that begins first and before `limit`, the longer of two, empty if none."""
-        hits = ((hit.start, -hit.end, hit.payload) for hit in self._find(text) if hit.start < limit)
-        return min(hits, default=(0, 0, ""))[2]
-
-    def last(self, text: str) -> str:
-        """The role of the phrase that ends last, the longer of two, empty if none."""
-        hits = ((hit.end, -hit.start, hit.payload) for hit in self._find(text))
-        return max(hits, default=(0, 0, ""))[2]
-
-    def _find(self, text: str) -> list[Hit[str]]:
+    def find(self, text: str) -> list[Found]:
+        """Every phrase of a text."""
         return self._matcher.find(Folded("", text, text, None)) if text else []
+
+
+def earliest(found: Iterable[Found], kind: str, limit: int) -> str:
+    """The role of the phrase that begins first and before `limit`, the longer of two, empty if none."""
+    hits = (
+        (hit.start, -hit.end, hit.payload[1]) for hit in found if hit.payload[0] == kind and hit.start < limit
+    )
+    return min(hits, default=(0, 0, ""))[2]
+
+
+def latest(found: Iterable[Found], kind: str, since: int = 0) -> str:
+    """The role of the phrase that ends last, of those from `since` on, the longer of two, empty if none."""
+    hits = (
+        (hit.end, -hit.start, hit.payload[1])
+        for hit in found
+        if hit.payload[0] == kind and hit.start >= since
+    )
+    return max(hits, default=(0, 0, ""))[2]
 
 
 class Words:

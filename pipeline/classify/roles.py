@@ -15,7 +15,7 @@ from msgspec import Struct
 from .entities import Mention
 from .folding import fold
 from .passages import LEAD
-from .role_table import BOUGHT, OPPOSED, Phrases, RoleTable, Words
+from .role_table import BOUGHT, OPPOSED, Phrases, RoleTable, Words, earliest, latest
 
 # How far from a name a cue may stand, in characters: right beside it, and in its clause.
 _REACH, _CLAUSE = 28, 80
@@ -62,13 +62,10 @@ class RoleReader:
         self._join = re.compile(rf"(?:-?s? ?(?:{joins}) ?(?:the |der |die |das )?)?")
         self._before = Words({role: cues.before for role, cues in table.cues.items()})
         self._after = Words({role: cues.after for role, cues in table.cues.items()})
-        self._toward = Phrases({role: cues.toward for role, cues in table.cues.items()})
-        self._over = Phrases({role: cues.over for role, cues in table.cues.items()})
-        self._behind = Phrases({role: cues.behind for role, cues in table.cues.items()})
-        self._passive = Phrases({role: cues.passive for role, cues in table.cues.items()})
-        self._loose = Phrases({role: cues.loose for role, cues in table.cues.items()})
         self._goods = Words({"partner": table.goods})
-        self._joint = Phrases({"partner": table.joint})
+        self._between = Phrases(_by_kind(table, "over", "toward", "loose"))
+        self._behind = Phrases(_by_kind(table, "passive", "behind"))
+        self._joint = Phrases({"joint": {"partner": table.joint}})
 
     def read(self, mentions: Sequence[Mention], event: str, own: str = "") -> dict[str, str]:
         """The role of each actor named (in reading order, title first) in an article with this main event.
@@ -110,7 +107,8 @@ class RoleReader:
             if not movers and len(new) == 2:
                 inside = names[0].field.text[names[0].end : names[-1].start]
                 # A deal's two are partners anyway.
-                if event == "deal" or self._joint.first(inside + around.rest, len(inside) + around.reach):
+                joint = self._joint.find(inside + around.rest)
+                if event == "deal" or earliest(joint, "joint", len(inside) + around.reach):
                     found[new[1]] = "partner"
         return {
             actor: found.get(actor) or default[actor] for actor in dict.fromkeys(m.actor for m in mentions)
@@ -139,19 +137,21 @@ class RoleReader:
         owned = around.before and self._beside(around.gap) not in ("", "mentioned")
         clause = _STOP.split(around.gap)[-1]
         verb = around.verb if clause == around.gap else ""
-        if moved and not owned and (role := self._over.last(verb + clause)):
+        between = [] if owned else self._between.find(verb + clause)
+        if moved and (role := latest(between, "over")):
             return role
         if not owned and (role := self._before.ending(head.rstrip(_OPENING))):
             return role
         if role := self._beside(around.after):
             return role
-        if not moved and (role := self._passive.first(around.rest, around.reach)):
+        behind = self._behind.find(around.rest)
+        if not moved and (role := earliest(behind, "passive", around.reach)):
             return role
-        if not owned and (role := self._toward.last(clause)):
+        if role := latest(between, "toward", len(verb)):
             return role
-        if moved and (role := self._behind.first(around.rest, around.reach)):
+        if moved and (role := earliest(behind, "behind", around.reach)):
             return role
-        return "" if owned else self._loose.last(clause)
+        return latest(between, "loose", len(verb))
 
     def _beside(self, after: str) -> str:
         """The role that the words right behind a name give it, empty if none."""
@@ -172,6 +172,10 @@ class RoleReader:
         kind = self._kinds.get(actor, "")
         alike = kind == self._kinds.get(mover, "")
         return "mentioned" if kind == "state" or (role == "rival" and not alike) else role
+
+
+def _by_kind(table: RoleTable, *kinds: str) -> dict[str, dict[str, list[str]]]:
+    return {kind: {role: getattr(cues, kind) for role, cues in table.cues.items()} for kind in kinds}
 
 
 def _around(mentions: Sequence[Mention], start: int, end: int) -> _Around:
