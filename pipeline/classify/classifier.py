@@ -27,14 +27,15 @@ from .matcher import Hit
 from .passages import opening, sections
 from .role_table import RoleTable
 from .roles import RoleReader
-from .scoring import LinearLayer, Matrix, Weighed, editor_weights, probability
+from .scoring import LinearLayer, Matrix, Weighed, editor_weights, log_odds, probability
 from .signals import TOPICS, Place, shape_features, signal_features
 from .spotting import Cue, Spotter
 
 # Grows with every change of code that may change a verdict; data changes the digest by itself.
-_CODE = "9"
+_CODE = "10"
 # As much of an article is read, in characters: more than any newspaper prints, and a bound on hostile ones.
 READ_TITLE, READ_TEXT = 1_000, 100_000
+_STATUSES = [f"status-{status}" for status in STATUSES]
 # The host of an address (urlsplit takes almost five times as long).
 _HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)", re.IGNORECASE)
 
@@ -82,6 +83,7 @@ class Classifier:
     ) -> None:
         self.version = version
         self._settings = settings
+        self._likely = log_odds(settings.event)
         self._kinds = {actor.id: actor.kind for actor in actors}
         self._sites = {site: actor.id for actor in actors for site in actor.sites}
         self._spotter = Spotter(
@@ -133,7 +135,7 @@ class Classifier:
         events, status, shown = [], "none", list[Place]()
         if core:
             events = self._events(odds, reading)
-            status = max(STATUSES, key=lambda name: odds[f"status-{name}"])
+            status = max(_STATUSES, key=odds.__getitem__).removeprefix("status-")
         if status != "none":
             shown = reading.weighed.carriers(f"status-{status}", self._settings.spans)
         return Assessment(
@@ -218,8 +220,9 @@ class Classifier:
             for event, odd in below.log_odds().items():
                 if event in meant and event in best and odd > best[event][0]:
                     best[event] = (odd, below)
-        main = max(EVENTS, key=lambda event: odds[event])
-        ranked = sorted(EVENTS, key=lambda event: (event != main, -best[event][0], event))
+        main = max(EVENTS, key=odds.__getitem__)
+        likely = [event for event in EVENTS if event == main or best[event][0] >= self._likely]
+        likely.sort(key=lambda event: (event != main, -best[event][0], event))
         fallback = [(mention.field, mention.start, mention.end) for mention in reading.mentions[:1]]
         return [
             Event(
@@ -227,8 +230,7 @@ class Classifier:
                 score=round(probability(best[event][0]), 4),
                 spans=spans(best[event][1].carriers(event, self._settings.spans) or fallback),
             )
-            for event in ranked[: self._settings.events]
-            if event == main or probability(best[event][0]) >= self._settings.event
+            for event in likely[: self._settings.events]
         ]
 
     def _actors(self, reading: _Reading, event: str) -> list[NamedActor]:

@@ -158,16 +158,16 @@ def settle(hits: Iterable[Hit[Entry]], signals: Container[str], own: str) -> lis
     }
 
     def holds(mention: Mention, entry: Entry) -> bool:
-        if not mention.actor or any(actor in sure for actor in entry.name.unless):
+        if not mention.actor or not sure.isdisjoint(entry.name.unless):
             return False
         if entry.aside and mention.actor not in titled and mention.actor != own:
             return False
         needs = entry.name.needs
+        if not needs or mention.actor in sure:
+            return True
         # Who writes a version speaks of the product: `Gemini 3` is no sign of the zodiac.
         versioned = "ai" in needs and mention.product != mention.family
-        if not needs or versioned or mention.actor in sure:
-            return True
-        return any(need in signals or (need == "ai" and ai) for need in needs)
+        return versioned or any(need in signals or (need == "ai" and ai) for need in needs)
 
     # Two makers' `R1` are told apart by who else is named: the first reading whose guards hold.
     held = (next((m for m, entry in group if holds(m, entry)), None) for group in groups)
@@ -239,9 +239,14 @@ def _versioned(hit: Hit[Entry], family: Family) -> tuple[int, str]:
     return end, spelling if product.bare or end > hit.end else ""
 
 
+@lru_cache(maxsize=1_000)
+def _known(variants: tuple[str, ...]) -> dict[str, str]:
+    return {fold(word): word for word in variants}
+
+
 def _spell(product: Product, field: Folded, tail: _Tail) -> str:
     """The usual spelling: `qwen3-max` is `Qwen 3 Max`, `gpt5.5 pro` is `GPT-5.5 Pro`."""
-    known = {fold(word): word for word in product.variants}
+    known = _known(tuple(product.variants))
 
     def words(part: tuple[int, int]) -> list[str]:
         start, end = field.back(*part) if part[0] < part[1] else (0, 0)

@@ -32,6 +32,6 @@ def spans(places: Iterable[Place]) -> list[Span]:
         if end > start
     }
     return [
-        Span(field=field.field, start=start, end=end, text=field.original[start:end])
-        for (_, start, end), field in sorted(ranges.items(), key=lambda item: item[0])
+        Span(field=(field := ranges[at]).field, start=at[1], end=at[2], text=field.original[at[1] : at[2]])
+        for at in sorted(ranges)
     ]

@@ -47,7 +47,7 @@ class PatternSet(Generic[P]):
     def possible(self, text: str) -> list[tuple[re.Pattern[str], P]]:
         """The patterns that may match in a text, in their order; no other one does."""
         met = dict.fromkeys(self._always, 0)
-        for word in {word for word, *_ in self._automaton.find_matches_as_indexes(text, overlapping=True)}:
+        for word in {hit[0] for hit in self._automaton.find_matches_as_indexes(text, overlapping=True)}:
             for number, bit in self._uses[word]:
                 met[number] = met.get(number, 0) | bit
         return [self._patterns[number] for number in sorted(met) if met[number] == self._every[number]]

@@ -6,7 +6,6 @@ articles (`tables/weights.json`, by `racewire train`): a new signal counts from 
 
 import math
 import struct
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -41,7 +40,7 @@ class Row(Struct, frozen=True, gc=False):
     `packed` is all of `adds` in one integer, so that one sum is that of every label.
     """
 
-    adds: "array[int]"
+    adds: tuple[int, ...]
     packed: int
     meant: frozenset[str]
 
@@ -67,11 +66,11 @@ class LinearLayer:
             given, learned = editor.get(feature, {}), fitted.get(feature, {})
             intent = intents.get(feature.partition("@")[0].partition(":")[0], frozenset())
             for value in (1.0, TEXT_SHARE) if ":" in feature else (1.0,):
-                adds = array("i", _NONE)
+                adds = _NONE.copy()
                 for head in given.keys() | learned.keys():
                     weight = given.get(head, 0.0) + learned.get(head, 0.0)
                     adds[_PLACES[head]] = round(1000 * value * weight)
-                self._rows[value][feature] = Row(adds, _pack(adds), intent)
+                self._rows[value][feature] = Row(tuple(adds), _pack(adds), intent)
 
     def weigh(self, features: Mapping[str, Feature]) -> "Weighed":
         """The features of a passage with the weights that there are."""
@@ -93,7 +92,7 @@ class Weighed(Struct, frozen=True, gc=False):
         # Whole numbers, for a sum of floats depends on its order, and a verdict must not.
         packed = sum([row.packed for row in self.rows.values()], _EVEN)
         sums = _LANES.unpack(packed.to_bytes(_LANES.size, "little"))
-        return {head: (added - _MIDDLE) / 1000 for head, added in zip(HEADS, sums, strict=True)}
+        return dict(zip(HEADS, [(added - _MIDDLE) / 1000 for added in sums], strict=True))
 
     def shares(self, head: str) -> Weights:
         """What each feature adds to a label's log-odds, or takes from them."""
@@ -116,11 +115,19 @@ class Weighed(Struct, frozen=True, gc=False):
         places: list[Place] = []
         for weight, name in chosen:
             # What adds next to nothing proves nothing to a reader.
-            if weight <= chosen[0][0] * 0.25:
-                places += [each for each in features[name].places[:2] if each not in places]
+            if weight > chosen[0][0] * 0.25 or len(places) >= most:
+                break
+            for each in features[name].places[:2]:
+                if each not in places:
+                    places.append(each)
         return places[:most]
 
 
 def probability(odds: float) -> float:
     """Log-odds as a probability."""
     return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
+
+
+def log_odds(chance: float) -> float:
+    """A probability, of which 0 and 1 are none, as log-odds."""
+    return math.log(chance / (1 - chance))

@@ -5,6 +5,7 @@ Each phrase is a feature of its own too (`<id>:<phrase>`), for what the fit know
 Shapes are what is no phrase: an actor in the title, a product with a version.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -36,33 +37,35 @@ class Feature(Struct, gc=False):
 def signal_features(
     passage: Passage, hits: Iterable[Hit[Cue]], mentions: Iterable[Mention]
 ) -> dict[str, Feature]:
-    """Features of signals and phrases from the hits in a passage.
+    """Features of signals and phrases from the hits in a passage, those of its head first.
 
     What lies inside a name says nothing but that there is a name (`오픈` in `오픈AI` opens nothing).
     """
     features: dict[str, Feature] = {}
-    named = [mention for mention in mentions if passage.part(mention.field, mention.start)]
+    named: dict[str, tuple[list[int], list[int]]] = {part: ([], []) for part in ("title", "text", "")}
+    for mention in mentions:
+        starts, ends = named[passage.part(mention.field, mention.start)]
+        starts.append(mention.start)
+        ends.append(mention.end)
     (head, first, last), (body, begin, end) = passage.head, passage.body
     for hit in hits:
         field, start, cue = hit.field, hit.start, hit.payload
         # As `passage.part`, without a call: most hits of a long text lie behind the passage.
-        titled = field is head and first <= start < last
-        if not (titled or (field is body and begin <= start < end)):
+        if field is head and first <= start < last:
+            (starts, ends), signal, share = named["title"], cue.head, 1.0
+        elif field is body and begin <= start < end:
+            (starts, ends), signal, share = named["text"], cue.body, TEXT_SHARE
+        else:
             continue
-        if cue.signal not in TOPICS and _inside(hit, named):
+        names = bisect_right(starts, start)
+        if names and hit.end <= ends[names - 1] and cue.signal not in TOPICS:
             continue
         place = (field, start, hit.end)
-        for name, value in (
-            (cue.head if titled else cue.body, 1.0),
-            (cue.own, 1.0 if titled else TEXT_SHARE),
-        ):
-            feature = features.get(name)
-            if feature is None:
+        for name, value in ((signal, 1.0), (cue.own, share)):
+            if (feature := features.get(name)) is None:
                 features[name] = Feature(value, [place], worded=True)
             else:
                 feature.places.append(place)
-                if feature.value < value:
-                    feature.value = value
     return features
 
 
@@ -71,41 +74,33 @@ def shape_features(
 ) -> dict[str, Feature]:
     """Features of what a passage names and how it is built. `own` is set on an actor's own site."""
     features: dict[str, Feature] = {"bias": Feature(1.0, [])}
-
-    def add(name: str, mention: Mention) -> None:
-        feature = features.setdefault(name, Feature(1.0, []))
-        feature.places.append((mention.field, mention.start, mention.end))
-
     named = set()
     for mention in mentions:
         part = passage.part(mention.field, mention.start)
         if not part:
             continue
         named.add(mention.actor)
-        add(f"actor@{part}", mention)
-        add(f"{kinds[mention.actor]}@{part}", mention)
+        shapes = [f"actor@{part}", f"{kinds[mention.actor]}@{part}"]
         if mention.native:
-            add(f"native@{part}", mention)
+            shapes.append(f"native@{part}")
         if mention.product:
-            add(f"product@{part}", mention)
+            shapes.append(f"product@{part}")
             if mention.product != mention.family:
-                add(f"version@{part}", mention)
+                shapes.append(f"version@{part}")
         if part == "title" and mention.start <= 1:
-            add("first@title", mention)
+            shapes.append("first@title")
+        place = (mention.field, mention.start, mention.end)
+        for shape in shapes:
+            if (feature := features.get(shape)) is None:
+                features[shape] = Feature(1.0, [place])
+            else:
+                feature.places.append(place)
     for count in (2, 3):
         if len(named) >= count:
             features[f"actors-{count}"] = Feature(1.0, [])
     if own is not None:
-        add("own-site", own)
+        features["own-site"] = Feature(1.0, [(own.field, own.start, own.end)])
     body = passage.body[0].text[passage.body[1] : passage.body[2]]
     if not body.strip():
         features["no-text"] = Feature(1.0, [])
     return features
-
-
-def _inside(hit: Hit[Cue], mentions: Iterable[Mention]) -> bool:
-    start, end, field = hit.start, hit.end, hit.field
-    for mention in mentions:  # a loop: it is asked of every hit
-        if mention.start <= start and end <= mention.end and mention.field is field:
-            return True
-    return False

@@ -56,12 +56,11 @@ class Spotter:
         names: list[Hit[Entry]] = []
         cues: list[Hit[Cue]] = []
         for field in fields:
-            cues += (
-                Hit(field, match.start(), match.end(), cue)
-                for pattern, (search, cue) in self._patterns.possible(field.text)
-                for match in search(pattern, field.text)
-                if match.end() > match.start()
-            )
+            for pattern, (search, cue) in self._patterns.possible(field.text):
+                for match in search(pattern, field.text):
+                    start, end = match.span()
+                    if end > start:
+                        cues.append(Hit(field, start, end, cue))
             for hit in self._phrases.find(field):
                 # The type checker does not see that the type of a payload is that of its hit.
                 (names if type(hit.payload) is Entry else cues).append(hit)  # type: ignore[arg-type]
