@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from ahocorasick_rs import AhoCorasick, MatchKind
 from msgspec import Struct
 
-from .folding import INNER, Folded, fold, is_cjk, is_inner
+from .folding import INNER, Folded, fold, is_inner
 
 P = TypeVar("P")
 # How far apart the two halves of a phrase with a gap may stand: `stellt ... vor`, `raises ... in funding`.
@@ -50,10 +50,10 @@ class PhraseMatcher(Generic[P]):
         head, _, rest = phrase.partition(" ~ ")
         key = fold(head.strip("*"))
         # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
-        flags = _OPEN_START * (head[0] == "*" or is_cjk(key[0])) | _INFLECT * inflect
-        flags |= _OPEN_END * (head[-1] == "*" or is_cjk(key[-1])) | _STEM * (whole and phrase[-1] == "*")
+        flags = _OPEN_START * (head[0] == "*" or not INNER[key[0]]) | _INFLECT * inflect
+        flags |= _OPEN_END * (head[-1] == "*" or not INNER[key[-1]]) | _STEM * (whole and phrase[-1] == "*")
         rest = fold(rest)
-        if rest.endswith("*") or (rest and is_cjk(rest[-1])):
+        if rest and not INNER[rest[-1]]:  # its own `*`, too
             flags |= _OPEN_REST
         self._phrases[key].append((flags, rest.rstrip("*"), payload))
 
@@ -113,7 +113,7 @@ def _second_half(text: str, at: int, limit: int, rest: str, is_open: int) -> int
     found = text.find(rest, at, limit)
     while found >= 0:
         end = found + len(rest)
-        free_start = not is_inner(text, found - 1) or is_cjk(rest[0])
+        free_start = not is_inner(text, found - 1) or not INNER[rest[0]]
         if free_start and (is_open or not is_inner(text, end)):
             return end
         found = text.find(rest, found + 1, limit)
