@@ -133,11 +133,13 @@ _ESCAPE = re.compile(
     rb"|(u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+# Without one of these there is nothing to mend.
+_BROKEN = re.compile(rb"\\u(?:0000|[dD])")
 
 
 def _mended(value: bytes) -> bytes:
     """The JSON with U+FFFD for what is no text."""
-    if not any(escape in value for escape in (b"\\u0000", b"\\ud", b"\\uD")):
+    if not _BROKEN.search(value):
         return value
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], value)
 

@@ -1,6 +1,6 @@
 """The topics as data: one YAML file each in `schemas/topics/`, typed and cross-checked here."""
 
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 import msgspec
@@ -17,7 +17,7 @@ class SchemaVersion(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
 
 
-class Topic(Struct, frozen=True, forbid_unknown_fields=True):
+class Topic(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A topic: who owns it, what it carries, how the broker keeps it. `key` names the message's key field."""
 
     name: str
@@ -36,18 +36,18 @@ class Topic(Struct, frozen=True, forbid_unknown_fields=True):
         """Name of the message type of the newest schema version."""
         return self.schemas[-1].type
 
-    @property
+    @cached_property
     def message_type(self) -> type[Message]:
         """The message type of the newest schema version."""
         found: type[Message] = getattr(messages, self.type_name)
         return found
 
-    @property
+    @cached_property
     def event_type(self) -> str:
         """The CloudEvents type, e.g. `racewire.article.v1`."""
         return f"racewire.{kebab(self.type_name)}.v{self.schemas[-1].version}"
 
-    @property
+    @cached_property
     def schema_file(self) -> str:
         """Name of the generated JSON Schema in `schemas/json/`."""
         return f"{kebab(self.type_name)}.v{self.schemas[-1].version}.schema.json"
