@@ -155,6 +155,8 @@ class ConsumerLoop:
         else:
             consumer.resume(*consumer.paused())
         self._poll(consumer, listener, FULL_SECONDS if waiting.full else waiting.patience(monotonic()))
+        if waiting.ready and not waiting.full:
+            self._poll(consumer, listener, 0.0)  # for what lies ahead
         self._strategy.tick()
         if listener.fresh:
             self._align(consumer, listener)

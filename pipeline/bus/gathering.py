@@ -26,9 +26,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Batch:
-    """Records in the order of their partitions, and the offsets to remember once they are done."""
+    """Records in the order of their partitions, and the offsets to remember once they are done.
+
+    What lies `ahead` is what the next batch will hold, as far as it is here: its results may be made ready.
+    """
 
     records: Sequence[Any]
+    ahead: Sequence[Any] = ()
 
     @property
     def positions(self) -> dict[Place, int]:
@@ -47,15 +51,20 @@ class Gathering:
         self._since = 0.0
 
     @property
-    def full(self) -> bool:
-        """Whether a batch is there, so that nothing more should be polled."""
+    def ready(self) -> bool:
+        """Whether a batch is there."""
         return len(self._records) >= self._count or self._size >= self._limits.size
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch after it is there, too, so that nothing more should be polled."""
+        return len(self._records) >= 2 * self._count or self._size >= 2 * self._limits.size
 
     def patience(self, now: float) -> float:
         """Seconds that a poll may take: until the next batch is due, or until somebody may ask to stop."""
         if not self._records:
             return IDLE_SECONDS
-        return 0.0 if self.full else max(0.0, self._since + self._limits.seconds - now)
+        return 0.0 if self.ready else max(0.0, self._since + self._limits.seconds - now)
 
     def add(self, records: Sequence[Any], now: float) -> None:
         """Take what was polled."""
@@ -73,15 +82,19 @@ class Gathering:
         """The next batch where one is due."""
         if not self._records or self.patience(now):
             return None
-        total = taken = 0
-        for _, size in self._records[: self._count]:
+        records = self._next()
+        self._replace(self._records[len(records) :])
+        return Batch(records, self._next())
+
+    def _next(self) -> list[Any]:
+        """The records of the next batch, one at least where there is one."""
+        total, found = 0, list[Any]()
+        for record, size in self._records[: self._count]:
             total += size
-            if taken and total > self._limits.size:
+            if found and total > self._limits.size:
                 break
-            taken += 1
-        batch = Batch([record for record, _ in self._records[:taken]])
-        self._replace(self._records[taken:])
-        return batch
+            found.append(record)
+        return found
 
     def put_back(self, batch: Batch) -> None:
         """A batch that could not be done comes first again."""

@@ -21,22 +21,25 @@ from sqlalchemy import (
     bindparam,
     column,
     create_engine,
+    event,
     func,
     select,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
 
+from pipeline.store.waiting import Session
+
 Finish = Callable[[Insert, Sequence[str]], Executable]  # an insertion and the names of its columns
 
 
 def connect(url: str, *, pool: int = 5) -> Engine:
     """An engine whose sessions speak UTC, give up a lock after 10 s and a dead peer after about 30 s."""
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool,
         pool_pre_ping=True,
-        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_serializer=msgspec.json.encode,
         json_deserializer=msgspec.json.decode,
         connect_args={
             "connect_timeout": 5,
@@ -47,6 +50,8 @@ def connect(url: str, *, pool: int = 5) -> Engine:
             " -c idle_in_transaction_session_timeout=120s",
         },
     )
+    event.listen(engine, "do_connect", lambda _dialect, _record, args, given: Session.connect(*args, **given))
+    return engine
 
 
 def table_of(model: type[Any]) -> Table:

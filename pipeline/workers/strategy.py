@@ -24,6 +24,7 @@ from pipeline.bus.gathering import Batch, Place
 from pipeline.store import claims, dead_letters, leases, progress
 from pipeline.store.aggregates import ConflictError
 from pipeline.store.faults import is_of_data
+from pipeline.store.waiting import meanwhile
 from pipeline.workers.caution import FEW, Caution
 from pipeline.workers.flood import Flood, FloodError
 from pipeline.workers.letters import letter
@@ -79,6 +80,7 @@ class StoreStrategy:
         self._owner = process_name()
         self._cautions: dict[Place, Caution] = {}
         self._begun: tuple[Place, int] | None = None  # the last attempt that this process has marked
+        self._ahead: dict[int, _Done] = {}  # what was judged while the last batch was written, by `id`
         self._flood = Flood()
         self._held_at = self._seen_at = monotonic()
 
@@ -130,15 +132,30 @@ class StoreStrategy:
         """Process and write a batch. Raises UnavailableError, LeaseLostError, FloodError."""
         together = []
         for record in batch.records:
-            caution = self._cautions.get((record.topic, record.partition))
-            if caution and caution.covers(record.offset):
+            if caution := self._caution(record):
                 self._finish([self._try_alone(record)])
                 caution.survived()
             else:
                 together.append(record)
-        if len(together) > FEW:
-            self._go(Batch(together).positions)
-        self._finish([self._judge(record) for record in together])
+        ahead = [] if any(map(self._caution, batch.ahead)) else batch.ahead
+        if len(together) + len(ahead) > FEW:
+            self._go(Batch([*together, *ahead]).positions)
+        known, self._ahead = self._ahead, {}
+        items = [known.get(id(record)) or self._judge(record) for record in together]
+        left = iter(ahead)
+
+        def look_ahead() -> bool:
+            if (record := next(left, None)) is not None:
+                self._ahead[id(record)] = self._judge(record)
+            return record is not None
+
+        with meanwhile(look_ahead):
+            self._finish(items)
+
+    def _caution(self, record: Any) -> Caution | None:
+        """The caution that a record is to be tried with."""
+        caution = self._cautions.get((record.topic, record.partition))
+        return caution if caution and caution.covers(record.offset) else None
 
     def _go(self, positions: Mapping[Place, int]) -> None:
         """Say what is in hand, for the next reader where this one dies."""

@@ -68,16 +68,20 @@ def test_every_kind_is_stored_or_a_dead_letter(world: World) -> None:
     assert len(left_out) == 2
 
 
-@pytest.mark.parametrize("deep", [False, True], ids=["a few in each partition", "behind thirty in its own"])
+@pytest.mark.parametrize(
+    ("deep", "at"),
+    [(False, 30), (True, 30), (True, 55)],
+    ids=["a few in each partition", "behind thirty in its own", "ahead of the batch in hand"],
+)
 def test_a_record_that_kills_its_worker_and_only_that_one_is_put_aside(
-    world: World, tmp_path: Path, deep: bool
+    world: World, tmp_path: Path, deep: bool, at: int
 ) -> None:
     topic = world.topics[ARTICLES]
     given = [article(n) for n in range(2_000 if deep else 60)]
     if deep:
         given = [a for a in given if (murmur2(out(topic, a).key) & 0x7FFFFFFF) % topic.partitions == 0][:60]
-    given[30] = msgspec.structs.replace(given[30], text="deadly")
-    deadly = out(topic, given[30])
+    given[at] = msgspec.structs.replace(given[at], text="deadly")
+    deadly = out(topic, given[at])
     world.publish([out(topic, a) for a in given])
     assert len({record.partition for record in world.read(ARTICLES)}) == (1 if deep else topic.partitions)
     log = tmp_path / "log"

@@ -40,22 +40,42 @@ def test_a_full_batch_is_due_at_once_and_a_small_one_after_its_time() -> None:
     assert waiting.patience(10.25) == 0.75
     assert offsets(waiting.take(11)) == [0, 1]
     waiting.add(records(4), 20)
-    assert waiting.full
+    assert waiting.ready
     assert waiting.patience(20) == 0
     assert offsets(waiting.take(20)) == [0, 1, 2]
-    assert not waiting.full
+    assert not waiting.ready
     assert offsets(waiting.take(21)) == [3]
+
+
+def test_two_batches_are_enough_and_the_second_one_lies_ahead_of_the_first() -> None:
+    waiting = Gathering(Limits(count=3, size=40))
+    waiting.add(records(5), 0)
+    assert not waiting.full
+    waiting.add([Record(n) for n in range(5, 8)], 0)
+    assert waiting.full
+    batch = waiting.take(0)
+    assert batch
+    assert [r.offset for r in batch.ahead] == [3, 4, 5]
+    assert offsets(waiting.take(0)) == [3, 4, 5]
+    waiting.add([Record(8, value=b"x" * 70)], 0)
+    assert waiting.full  # of bytes
+    batch = waiting.take(0)
+    assert batch
+    assert [r.offset for r in batch.ahead] == [8]
+    waiting.put_back(batch)
+    waiting.drop({("t", 0)})
+    assert waiting.take(0) is None
 
 
 def test_bytes_end_a_batch_but_one_record_always_goes() -> None:
     waiting = Gathering(Limits(size=12))
     waiting.add([Record(0, value=b"x" * 100), *(Record(n) for n in range(1, 4))], 0)
-    assert waiting.full
+    assert waiting.ready
     assert offsets(waiting.take(0)) == [0]
     assert offsets(waiting.take(0)) == [1, 2]
     assert waiting.take(0) is None
     waiting.add([Record(9, key=b"k", value=None, headers=[("a", None), ("b", b"123456")])], 0)
-    assert waiting.full
+    assert waiting.ready
 
 
 def test_what_is_put_back_comes_first_and_what_is_revoked_does_not_come() -> None:

@@ -96,6 +96,7 @@ class Strategy:
     def __init__(self, down: int = 0) -> None:
         self.down, self.claimed, self.released = down, [], []  # type: ignore[var-annotated]
         self.done: list[tuple[int, int]] = []
+        self.ahead: list[list[tuple[int, int]]] = []
 
     def claim(self, places: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         self.claimed += [p for _, p in places]
@@ -109,6 +110,7 @@ class Strategy:
             self.down -= 1
             raise UnavailableError("the database is down")
         self.done += [(r.partition, r.offset) for r in batch.records]
+        self.ahead.append([(r.partition, r.offset) for r in batch.ahead])
 
     def tick(self) -> None:
         pass
@@ -196,13 +198,22 @@ def test_what_comes_back_is_read_anew() -> None:
     assert strategy.claimed == [0, 0]
 
 
-def test_nothing_more_is_fetched_while_a_batch_waits() -> None:
+def test_nothing_more_is_fetched_while_two_batches_wait() -> None:
     strategy = Strategy()
-    many = give(*(Record(0, 7 + n) for n in range(5)))
+    many = give(*(Record(0, 7 + n) for n in range(9)))
     consumer = run(strategy, assign(P0), many, count=2)
-    assert strategy.done == [(0, 7 + n) for n in range(5)]
-    assert consumer.polls_while_paused == 1  # after the first batch two more records made a full one
+    assert strategy.done == [(0, 7 + n) for n in range(9)]
+    assert (
+        consumer.polls_while_paused == 2
+    )  # seven were left after the first batch, and five after the second
     assert not consumer.held
+
+
+def test_a_batch_knows_what_lies_ahead_of_it() -> None:
+    strategy = Strategy()
+    run(strategy, assign(P0), give(Record(0, 7), Record(0, 8)), give(Record(0, 9)), count=2)
+    assert strategy.done == [(0, 7), (0, 8), (0, 9)]
+    assert strategy.ahead == [[(0, 9)], []]  # a second poll asked for it
 
 
 def test_a_poll_that_fails_is_waited_out() -> None:
