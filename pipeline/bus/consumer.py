@@ -21,7 +21,7 @@ from pipeline.bus.gathering import Batch, Gathering, Limits, Place
 
 log = logging.getLogger(__name__)
 
-FULL_SECONDS = 0.05  # for heartbeats and rebalances while a batch waits already
+FULL_SECONDS = 0.05  # for heartbeats and rebalances while enough waits already
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)  # waits while a server is down; the last one repeats
 
 

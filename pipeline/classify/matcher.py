@@ -49,7 +49,7 @@ class PhraseMatcher(Generic[P]):
         """
         head, _, rest = phrase.partition(" ~ ")
         key = fold(head.strip("*"))
-        # No space stands around a Chinese or Japanese word, and Korean particles follow a name at once.
+        # No space need stand around a mark or a Chinese word, and Korean particles follow a name at once.
         flags = _OPEN_START * (head[0] == "*" or not INNER[key[0]]) | _INFLECT * inflect
         flags |= _OPEN_END * (head[-1] == "*" or not INNER[key[-1]]) | _STEM * (whole and phrase[-1] == "*")
         rest = fold(rest)

@@ -106,9 +106,9 @@ class RoleReader:
                 found[movers[0]] = "target"
             if not movers and len(new) == 2:
                 inside = names[0].field.text[names[0].end : names[-1].start]
+                clause, reach = inside + around.rest, len(inside) + around.reach
                 # A deal's two are partners anyway.
-                joint = self._joint.find(inside + around.rest)
-                if event == "deal" or earliest(joint, "joint", len(inside) + around.reach):
+                if event == "deal" or earliest(self._joint.find(clause), "joint", reach):
                     found[new[1]] = "partner"
         return {
             actor: found.get(actor) or default[actor] for actor in dict.fromkeys(m.actor for m in mentions)

@@ -39,6 +39,7 @@ def signal_features(
 ) -> dict[str, Feature]:
     """Features of signals and phrases from the hits in a passage, those of its head first.
 
+    The mentions are in reading order and none lies in another one, as `settle` gives them.
     What lies inside a name says nothing but that there is a name (`오픈` in `오픈AI` opens nothing).
     """
     features: dict[str, Feature] = {}

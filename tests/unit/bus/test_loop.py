@@ -203,9 +203,7 @@ def test_nothing_more_is_fetched_while_two_batches_wait() -> None:
     many = give(*(Record(0, 7 + n) for n in range(9)))
     consumer = run(strategy, assign(P0), many, count=2)
     assert strategy.done == [(0, 7 + n) for n in range(9)]
-    assert (
-        consumer.polls_while_paused == 2
-    )  # seven were left after the first batch, and five after the second
+    assert consumer.polls_while_paused == 2  # of the nine seven were left, and then five
     assert not consumer.held
 
 
