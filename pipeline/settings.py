@@ -64,7 +64,10 @@ class Settings(BaseSettings):
     host_interval: float = Field(default=1, ge=0, le=10, description="shortest time between polls of a host")
     host_concurrency: int = Field(default=2, ge=1, description="feeds fetched at once from one host")
     poll_batch: int = Field(default=50, ge=1, le=200, description="feeds in one Prefect task")
-    batch: int = Field(default=500, ge=1, description="records a worker takes at once")
+    # Twice as many are in hand: `workers.caution` does no more than two batches one at a time after a death.
+    batch: int = Field(
+        default=500, ge=1, le=500, description="records a worker writes at once; as many are judged ahead"
+    )
     first_import_hours: float = Field(
         default=48, ge=0, le=1_000_000, description="what is older at a feed's first import is history"
     )

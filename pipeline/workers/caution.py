@@ -6,7 +6,8 @@ Pure. Its last reader said how far it went before it began with many records, an
 from dataclasses import dataclass
 
 FEW = 8  # records that a reader takes in hand without a mark
-MOST = 1_000  # records done one at a time: an operator's reset may lie far behind the mark
+# Records done one at a time: two batches. An operator's reset may lie far behind the mark.
+MOST = 1_000
 
 
 @dataclass
