@@ -22,6 +22,7 @@ from pipeline.bus.gathering import Batch, Gathering, Limits, Place
 log = logging.getLogger(__name__)
 
 FULL_SECONDS = 0.05  # for heartbeats and rebalances while enough waits already
+ANSWER_SECONDS = 10.0  # in which Kafka answers to a commit, or is told again
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)  # waits while a server is down; the last one repeats
 
 
@@ -99,6 +100,7 @@ class ConsumerLoop:
         self._broker, self._topics, self._group, self._strategy = broker, tuple(topics), group, strategy
         self._waiting = Gathering(limits)
         self._owed: dict[Place, int] = {}  # positions that Kafka has not taken yet
+        self._tell_at = 0.0  # when it is told them again, unless it answers before
         self._settings: dict[str, Any] = {
             "group_id": group,
             "group_instance_id": f"{group}-{instance}" if instance else None,
@@ -128,6 +130,7 @@ class ConsumerLoop:
                     log.warning("%s: waiting %.1f s (try %d): %s", self._group, wait, failures, error)
                     self._hold(consumer, listener, stop, wait)
         finally:
+            self._settle(consumer)
             self._strategy.release(_places(consumer.assignment()))
             consumer.close(autocommit=False, timeout_ms=5000)
 
@@ -162,17 +165,17 @@ class ConsumerLoop:
             self._align(consumer, listener)
         now = monotonic()
         batch = waiting.take(now)
-        if batch is None:
-            if self._owed:
-                self._commit(consumer, {})
-            return
-        try:
-            self._strategy.handle(batch)
-        except UnavailableError:
-            waiting.put_back(batch)
-            raise
-        waiting.learn(len(batch.records), monotonic() - now)
-        self._commit(consumer, batch.positions)
+        if batch is not None:
+            try:
+                self._strategy.handle(batch)
+            except UnavailableError:
+                waiting.put_back(batch)
+                raise
+            waiting.learn(len(batch.records), monotonic() - now)
+            self._owed |= batch.positions
+        if batch is not None or (self._owed and monotonic() >= self._tell_at):
+            self._tell_at = monotonic() + ANSWER_SECONDS
+            consumer.commit_async(_offsets(self._owed), self._answered)
 
     def _poll(self, consumer: Any, listener: _Assigned, seconds: float) -> None:
         """Keep the membership alive, and take what came of partitions that are ours and aligned."""
@@ -189,11 +192,9 @@ class ConsumerLoop:
             self._owed.pop(place, None)
         if gone:
             self._strategy.release(_places(gone))
-        now = monotonic()
-        for place, records in polled.items():
-            # What comes with an assignment was read from Kafka's offsets: it is read again from the store's.
-            if place not in listener.fresh:
-                self._waiting.add(records, now)
+        # What comes with an assignment was read from Kafka's offsets: it is read again from the store's.
+        came = [record for place, some in polled.items() if place not in listener.fresh for record in some]
+        self._waiting.add(came, monotonic())
 
     def _align(self, consumer: Any, listener: _Assigned) -> None:
         """Seek freshly assigned partitions to where the store says, and tell Kafka's group so."""
@@ -213,15 +214,23 @@ class ConsumerLoop:
             log.log(level, "%s: %s/%d from %d: %s", self._group, place.topic, place.partition, target, why)
         listener.fresh.difference_update(fresh)
 
-    def _commit(self, consumer: Any, positions: Mapping[Place, int]) -> None:
-        """The store has them already: a commit that fails is owed, so that lag tools do not wait for news."""
-        self._owed |= positions
-        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in self._owed.items()}
+    def _answered(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], answer: object) -> None:
+        """Kafka has answered to a commit. One that failed stays owed; the store knows, so nobody waits."""
+        self._tell_at = 0.0
+        if isinstance(answer, Exception):
+            self._tell_at = monotonic() + RETRY_SECONDS[0]
+            log.warning("%s: offsets not committed to Kafka (the store has them): %r", self._group, answer)
+            return
+        for place, told in offsets.items():
+            if self._owed.get((place.topic, place.partition)) == told.offset:
+                del self._owed[place.topic, place.partition]
+
+    def _settle(self, consumer: Any) -> None:
+        """Leave nothing owed at the end, where Kafka answers."""
         try:
-            consumer.commit(offsets, timeout_ms=5000)
-            self._owed = {}
+            consumer.commit(_offsets(self._owed), timeout_ms=5000)
         except KafkaError as error:
-            log.warning("%s: offsets not committed to Kafka (the store has them): %r", self._group, error)
+            self._answered({}, error)
 
     def _hold(self, consumer: Any, listener: _Assigned, stop: threading.Event, seconds: float) -> None:
         """Stay in the group without new records for `seconds`; the next turn resumes."""
@@ -232,6 +241,10 @@ class ConsumerLoop:
                 self._poll(consumer, listener, FULL_SECONDS)
             except UnavailableError:
                 stop.wait(FULL_SECONDS)  # told when the wait began
+
+
+def _offsets(positions: Mapping[Place, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in positions.items()}
 
 
 def _places(partitions: Collection[TopicPartition]) -> list[Place]:

@@ -114,4 +114,5 @@ def _sized(records: Sequence[Any]) -> list[tuple[Any, int]]:
 
 
 def _size(record: Any) -> int:
-    return len(record.key or b"") + len(record.value or b"") + sum(len(v or b"") for _, v in record.headers)
+    parts = (record.serialized_key_size, record.serialized_value_size, record.serialized_header_size)
+    return sum(parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import CorruptRecordError, FencedInstanceIdError
+from kafka.errors import CorruptRecordError, FencedInstanceIdError, RebalanceInProgressError
 
 from pipeline.bus import consumer as module
 from pipeline.bus.connection import UnavailableError
@@ -25,12 +25,16 @@ class Record:
     key: bytes | None = None
     value: bytes | None = b"1"
     headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    serialized_key_size: int = -1
+    serialized_value_size: int = 1
+    serialized_header_size: int = -1
 
 
 class Consumer:
     """Plays one step of its script a poll, and then IDLE empty ones. A step may return records.
 
-    Time passes in polls and nowhere else.
+    Time passes in polls and nowhere else. Commits are answered in polls: the first ones with `failures`, none
+    while it is `mute`.
     """
 
     IDLE = 20
@@ -40,6 +44,10 @@ class Consumer:
         self.ours: set[TopicPartition] = set()
         self.held: set[TopicPartition] = set()
         self.committed_now: dict[TopicPartition, int] = {}
+        self.told: list[dict[TopicPartition, int]] = []
+        self.failures: list[Exception] = []
+        self.mute = False
+        self._asked: list[tuple[Any, Any]] = []
         self.sought: list[tuple[int, int]] = []
         self.polls_while_paused = 0
         self.listener: Any = None
@@ -50,6 +58,12 @@ class Consumer:
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         self.now += max(timeout_ms / 1000, 0.001)
         self.polls_while_paused += bool(self.held)
+        while self._asked and not self.mute:
+            offsets, callback = self._asked.pop(0)
+            failure = self.failures.pop(0) if self.failures else None
+            if failure is None:
+                self.commit(offsets, 0)
+            callback(offsets, failure)
         if not self.script:
             self.stop.set()
             return {}
@@ -82,6 +96,10 @@ class Consumer:
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         self.sought.append((place.partition, offset))
+
+    def commit_async(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], callback: Any) -> None:
+        self.told.append({place: found.offset for place, found in offsets.items()})
+        self._asked.append((offsets, callback))
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], timeout_ms: int) -> None:
         self.committed_now |= {place: found.offset for place, found in offsets.items()}
@@ -212,6 +230,35 @@ def test_a_batch_knows_what_lies_ahead_of_it() -> None:
     run(strategy, assign(P0), give(Record(0, 7), Record(0, 8)), give(Record(0, 9)), count=2)
     assert strategy.done == [(0, 7), (0, 8), (0, 9)]
     assert strategy.ahead == [[(0, 9)], []]  # a second poll asked for it
+
+
+def fails_once(consumer: Consumer) -> None:
+    consumer.failures.append(RebalanceInProgressError())
+
+
+def test_a_commit_that_fails_is_told_again() -> None:
+    consumer = run(Strategy(), assign(P0, P1), fails_once, give(Record(0, 7)), give(Record(1, 0)))
+    assert consumer.told == [{P0: 7}, {P0: 8}, {P0: 8, P1: 1}]  # the first says where it starts
+    assert consumer.committed_now == {P0: 8, P1: 1}
+
+
+def test_of_a_partition_that_is_lost_nothing_is_told_again() -> None:
+    consumer = run(Strategy(), assign(P0, P1), fails_once, give(Record(0, 7), Record(1, 0)), revoke(P1))
+    assert consumer.told == [{P0: 7}, {P0: 8, P1: 1}, {P0: 8}]
+
+
+def test_the_loop_waits_for_no_answer() -> None:
+    def mute(consumer: Consumer) -> None:
+        consumer.mute = True
+
+    def later(consumer: Consumer) -> None:
+        consumer.now += module.ANSWER_SECONDS
+
+    strategy = Strategy()
+    consumer = run(strategy, assign(P0), mute, give(Record(0, 7)), give(Record(0, 8)), give(), later)
+    assert strategy.done == [(0, 7), (0, 8)]
+    assert consumer.told == [{P0: 7}, {P0: 8}, {P0: 9}, {P0: 9}]  # the last after the time for an answer
+    assert consumer.committed_now == {P0: 9}  # at the end, waiting for it
 
 
 def test_a_poll_that_fails_is_waited_out() -> None:

@@ -13,6 +13,7 @@ from pipeline.bus.gathering import Batch
 
 PLACE = TopicPartition("t", 0)
 END = 6
+SIZES = ("serialized_key_size", "serialized_value_size", "serialized_header_size")
 
 
 class OnePartition:
@@ -35,8 +36,7 @@ class OnePartition:
         offsets = range(self.position - 2, self.position)
         return {
             PLACE: [
-                SimpleNamespace(topic="t", partition=0, offset=o, key=b"", value=b"", headers=[])
-                for o in offsets
+                SimpleNamespace(topic="t", partition=0, offset=o, **dict.fromkeys(SIZES, 0)) for o in offsets
             ]
         }
 
@@ -63,6 +63,9 @@ class OnePartition:
 
     def committed(self, place: TopicPartition) -> None:
         return None
+
+    def commit_async(self, *_: Any) -> None:
+        pass
 
     def commit(self, *_: Any, **__: Any) -> None:
         pass
