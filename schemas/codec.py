@@ -6,8 +6,9 @@ Not here: Kafka itself. `OutRecord` is what a producer is given, `decode` what a
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 from msgspec import Struct
@@ -68,7 +69,7 @@ def _out(
         ("ce_source", SOURCE.encode()),
         ("ce_type", topic.event_type.encode()),
         ("ce_subject", event_id.encode() if key is None else key.decode(errors="replace").encode()),
-        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_time", _zulu(time)),
         ("ce_dataschema", topic.schema_file.encode()),
         ("ce_sequence", str(version).encode()),
         ("content-type", b"application/json"),
@@ -87,9 +88,14 @@ def _out(
     return made
 
 
+@lru_cache(64)  # the records of a batch are of one time
+def _zulu(time: datetime) -> bytes:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
+
+
 def fits(topic: Topic, made: OutRecord) -> bool:
     """Whether the broker takes a record, uncompressed as our producers send it."""
-    size = len(made.key or b"") + len(made.value or b"") + sum(len(k) + len(v) for k, v in made.headers)
+    size = len(made.key or b"") + len(made.value or b"") + sum(map(len, chain.from_iterable(made.headers)))
     return size + FRAMING <= int(topic.config.get("max.message.bytes", 1_048_588))
 
 

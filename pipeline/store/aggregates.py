@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Executable, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
@@ -138,8 +138,7 @@ def put(
         }
         for version, state, event in written
     ]
-    done = insert_rows(tx, aggregate.model, values, _next).all()
-    if len(done) != len(written):
+    if insert_rows(tx, aggregate.model, values, _next).rowcount != len(written):
         raise ConflictError(
             f"{table_of(aggregate.model).name}: a new key was written by another transaction meanwhile"
         )
@@ -147,11 +146,11 @@ def put(
     return [state for _, state, _ in written]
 
 
-def _next(statement: Insert, names: Sequence[str]) -> Executable:
-    """The version after the stored one, and no other, takes the row over; the keys of what was written."""
-    table, keys = statement.table, list(statement.table.primary_key)
+def _next(statement: Insert, names: Sequence[str]) -> Insert:
+    """The version after the stored one, and no other, takes the row over."""
+    table = statement.table
     return statement.on_conflict_do_update(
-        index_elements=keys,
+        index_elements=list(table.primary_key),
         set_={c.name: statement.excluded[c.name] for c in table.c if not c.primary_key},
         where=table.c.version == statement.excluded.version - 1,
-    ).returning(*keys)
+    )

@@ -6,16 +6,15 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     JSON,
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
     Engine,
     Executable,
     FromClause,
     LargeBinary,
-    Result,
     Table,
     Text,
     bindparam,
@@ -82,8 +81,9 @@ def rows(columns: Sequence[Column[Any]]) -> FromClause:
 def among(
     column: ColumnElement[str] | InstrumentedAttribute[str], keys: Iterable[str]
 ) -> ColumnElement[bool]:
-    """`column = ANY(keys)`: the same statement for any number of keys, prepared once."""
-    return column == func.any(bindparam(None, sorted(set(keys)), type_=ARRAY(Text), unique=True))
+    """`column = ANY(keys)`, which are sent as JSON: one statement for any number of them, prepared once."""
+    given = func.json_array_elements_text(bindparam(None, sorted(set(keys)), type_=JSON(), unique=True))
+    return column == func.any(func.array(select(given).scalar_subquery()))
 
 
 def insert_rows(
@@ -91,14 +91,13 @@ def insert_rows(
     model: type[Any],
     values: Sequence[Mapping[str, Any]],
     finish: Finish | None = None,
-    **given: object,
-) -> Result[Any]:
+) -> CursorResult[Any]:
     """`INSERT INTO … SELECT … FROM json_to_recordset(…)`; all rows have the keys of the first.
 
     `finish` says what becomes of rows that are there already and what is returned; its statement is kept, so
-    it is a function of a module, and what changes from call to call is a parameter of it, in `given`.
+    it is a function of a module.
     """
-    return tx.execute(_insertion(table_of(model), tuple(values[0]), finish), {"rows": values, **given})
+    return tx.execute(_insertion(table_of(model), tuple(values[0]), finish), {"rows": values})
 
 
 def upsert(tx: Connection, model: type[Any], values: Sequence[Mapping[str, Any]]) -> None:
@@ -119,7 +118,8 @@ def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, 
 @cache
 def _insertion(table: Table, names: tuple[str, ...], finish: Finish | None) -> Executable:
     statement = insert(table).from_select(names, select(rows([table.c[name] for name in names])))
-    return finish(statement, names) if finish else statement
+    made = finish(statement, names) if finish else statement
+    return made.execution_options(preserve_rowcount=True)
 
 
 def _replacing(statement: Insert, names: Sequence[str]) -> Insert:

@@ -113,7 +113,8 @@ def settle(tx: Connection, resolved: Iterable[int], failed: Iterable[int]) -> No
 
 def letter_of(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
     """The letter that a record was redriven from, as its header says; None where it was not."""
-    found = re.fullmatch(r"redrive:(\d{1,18}):\d{1,6}", header(headers, REDRIVE) or "", re.ASCII)
+    said = header(headers, REDRIVE)
+    found = re.fullmatch(r"redrive:(\d{1,18}):\d{1,6}", said, re.ASCII) if said else None
     return int(found[1]) if found else None
 
 

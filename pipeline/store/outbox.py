@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import Connection, Update, delete, func, select, text, update
+from sqlalchemy import Connection, Update, delete, exists, func, select, text, update
 
 from pipeline.store.database import insert_rows, rows, table_of
 from pipeline.store.ledger import OutboxRow
@@ -58,6 +58,8 @@ def _promote(tx: Connection, records: Sequence[OutRecord]) -> None:
 
     A row that is locked is being deleted by the relay: it is out already, and waiting could be a deadlock.
     """
+    if not tx.scalar(select(exists().where(OutboxRow.lane == HISTORY))):
+        return
     keys = {(r.topic, r.key) for r in records if r.key is not None}
     tx.execute(_promotion(), {"rows": [{"topic": t, "key": k} for t, k in sorted(keys)]})
 

@@ -1,11 +1,10 @@
 """What the classifier writes: articles, their revisions and sightings, and the newest verdict on each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import ARRAY, Connection, RowMapping, Text, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert
 
 from pipeline.store import outbox
@@ -19,14 +18,6 @@ from schemas.topics import Topic
 Window = tuple[datetime, datetime]  # from one moment to another, both inclusive
 # Between the years that travel here (`schemas.codec.YEARS`) lies all that is stored.
 ALWAYS: Window = (datetime(YEARS[0], 1, 1, tzinfo=UTC), datetime(YEARS[-1] + 1, 1, 1, tzinfo=UTC))
-
-
-@dataclass(frozen=True)
-class Current:
-    """What an article is now: its current revision, and the feeds that carry it beside the owner."""
-
-    revision: str
-    sightings: list[Sighting]
 
 
 def window(since: datetime | None, until: datetime | None) -> Window:
@@ -47,9 +38,8 @@ def save_articles(tx: Connection, articles: Sequence[Article]) -> None:
     newest: dict[str, Article] = {}
     for a in sorted(articles, key=lambda a: (a.kind != "sighting", a.observed_at, a.revision)):
         newest[a.article_id] = a
-    owned = [i for i, a in newest.items() if a.kind != "sighting"]
     # Sorted, so that two writers lock rows in the same order.
-    insert_rows(tx, ArticleRow, [_article_row(newest[i]) for i in sorted(newest)], _newer, owned=owned)
+    insert_rows(tx, ArticleRow, [_article_row(newest[i]) for i in sorted(newest)], _newer)
     texts = {(a.article_id, a.revision): a for a in articles if a.kind != "sighting"}
     add_missing(tx, RevisionRow, [_revision_row(texts[key]) for key in sorted(texts)])
     seen = {(a.article_id, a.feed.id): a for a in sorted(articles, key=lambda a: a.observed_at, reverse=True)}
@@ -70,15 +60,16 @@ def save_assessments(
     without a new verdict keeps its old one with the sightings of today. `spare` has those on sightings, which
     name another feed than the article's: they count where there is no other. Returns what changed.
     """
-    now = _current(tx, article_ids)
-    old = load(tx, ASSESSMENT, [i for i, current in now.items() if (i, current.revision) not in found])
+    now = _lock(tx, article_ids)
+    sightings = _sightings(tx, now)
+    old = load(tx, ASSESSMENT, [i for i, _ in now.items() - found.keys()])
     states = []
-    for article_id, current in sorted(now.items()):
-        verdict = found.get((article_id, current.revision)) or old.get(article_id)
-        if verdict is None or verdict.revision != current.revision:
-            verdict = (spare or {}).get((article_id, current.revision))
+    for article_id, revision in now.items():
+        verdict = found.get((article_id, revision)) or old.get(article_id)
+        if verdict is None or verdict.revision != revision:
+            verdict = (spare or {}).get((article_id, revision))
         if verdict is not None:
-            states.append(msgspec.structs.replace(verdict, sightings=current.sightings))
+            states.append(msgspec.structs.replace(verdict, sightings=sightings.get(article_id, [])))
     return put(tx, ASSESSMENT, topic, states, lane)
 
 
@@ -133,35 +124,35 @@ def article_of(row: RowMapping) -> Article:
     return Article(**known, kind="revision", feed=feed)
 
 
-def _current(tx: Connection, article_ids: Sequence[str]) -> dict[str, Current]:
-    """Lock the articles and read what they are now."""
-    article, seen = ArticleRow, SightingRow
-    locked = tx.execute(
-        select(article.article_id, article.revision, article.feed_id)
-        .where(among(article.article_id, article_ids))
-        .order_by(article.article_id)
-        .with_for_update()
-    ).all()
-    now = {i: Current(revision, []) for i, revision, _ in locked}
-    owners = {(i, feed) for i, _, feed in locked}
+def _lock(tx: Connection, article_ids: Sequence[str]) -> dict[str, str]:
+    """Lock the articles, by id; the current revision of each."""
+    row = ArticleRow
+    query = select(row.article_id, row.revision).where(among(row.article_id, article_ids))
+    return dict(tx.execute(query.order_by(row.article_id).with_for_update()).all())
+
+
+def _sightings(tx: Connection, article_ids: Iterable[str]) -> dict[str, list[Sighting]]:
+    """By article the feeds that carry it beside the owner, in the order of time, where there are some."""
+    seen, article = SightingRow, ArticleRow
     others = tx.execute(
         select(seen.article_id, seen.feed_id, seen.url, seen.seen_at)
-        .where(among(seen.article_id, now))
+        .join(article, (article.article_id == seen.article_id) & (article.feed_id != seen.feed_id))
+        .where(among(seen.article_id, article_ids))
         .order_by(seen.article_id, seen.seen_at, seen.feed_id)
     )
+    found: dict[str, list[Sighting]] = {}
     for article_id, feed, url, seen_at in others:
-        if (article_id, feed) not in owners:
-            now[article_id].sightings.append(Sighting(feed=feed, url=url, seen_at=seen_at))
-    return now
+        found.setdefault(article_id, []).append(Sighting(feed=feed, url=url, seen_at=seen_at))
+    return found
 
 
 def _newer(statement: Insert, names: Sequence[str]) -> Insert:
-    """An article that is `owned` and newer, or in the place of a sighting, takes the row over."""
+    """An article that is newer, or in the place of a sighting, takes the row over; a sighting never does."""
     table, new, kept = table_of(ArticleRow), statement.excluded, {"article_id", "first_stored_at"}
     return statement.on_conflict_do_update(
         index_elements=[table.c.article_id],
         set_={c.name: new[c.name] for c in table.c if c.name not in kept},
-        where=(new.article_id == func.any(bindparam("owned", type_=ARRAY(Text))))
+        where=~new.provisional
         & (
             table.c.provisional
             | (tuple_(new.observed_at, new.revision) > tuple_(table.c.observed_at, table.c.revision))
@@ -178,9 +169,10 @@ def _earlier(statement: Insert, names: Sequence[str]) -> Insert:
 
 
 def _article_row(a: Article) -> dict[str, object]:
-    row = {name: getattr(a, name) for name in Article.__struct_fields__ if name not in ("kind", "feed")}
-    feed = {"feed_id": a.feed.id, "feed_kind": a.feed.kind, "feed_rank": a.feed.rank}
-    return row | feed | {"provisional": a.kind == "sighting"}
+    row = msgspec.structs.asdict(a)
+    feed, kind = row.pop("feed"), row.pop("kind")
+    feed_of = {"feed_id": feed.id, "feed_kind": feed.kind, "feed_rank": feed.rank}
+    return row | feed_of | {"provisional": kind == "sighting"}
 
 
 def _revision_row(a: Article) -> dict[str, object]:

@@ -11,11 +11,11 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -45,8 +45,7 @@ class KilledError(Exception):
     """A record is what kills its worker: the process ended each time while it had nothing else in hand."""
 
 
-@dataclass(frozen=True)
-class _Done:
+class _Done(Struct, frozen=True):
     """A record with what is to be written of it: a result, or a dead letter."""
 
     record: Any
