@@ -114,5 +114,5 @@ def _sized(records: Sequence[Any]) -> list[tuple[Any, int]]:
 
 
 def _size(record: Any) -> int:
-    parts = (record.serialized_key_size, record.serialized_value_size, record.serialized_header_size)
-    return sum(parts)
+    # As the client has counted; -1 where there is nothing.
+    return sum((record.serialized_key_size, record.serialized_value_size, record.serialized_header_size))
