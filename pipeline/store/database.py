@@ -119,7 +119,7 @@ def add_missing(tx: Connection, model: type[Any], values: Sequence[Mapping[str, 
 def _insertion(table: Table, names: tuple[str, ...], finish: Finish | None) -> Executable:
     statement = insert(table).from_select(names, select(rows([table.c[name] for name in names])))
     made = finish(statement, names) if finish else statement
-    return made.execution_options(preserve_rowcount=True)
+    return made.execution_options(preserve_rowcount=True)  # else that of an insertion is -1
 
 
 def _replacing(statement: Insert, names: Sequence[str]) -> Insert:

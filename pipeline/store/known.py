@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import ARRAY, Connection, Text, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from pipeline.feeds.outcomes import Known
 from pipeline.feeds.values import Robots
-from pipeline.store.database import upsert
+from pipeline.store.database import among, upsert
 from pipeline.store.models import KnownRow, RobotsRow
 
 # How exactly it is known when an article was last carried: a write an entry and poll would be too dear.
@@ -22,9 +22,8 @@ def load_known(tx: Connection, article_ids: Iterable[str]) -> dict[str, Known]:
     """
     row = KnownRow
     stale = row.seen_at < func.now() - NOTED_EVERY
-    wanted = bindparam(None, sorted(set(article_ids)), type_=ARRAY(Text))
     carried = tx.execute(
-        select(row.article_id, row.known, stale).where(row.article_id == func.any(wanted))
+        select(row.article_id, row.known, stale).where(among(row.article_id, article_ids))
     ).all()
     if late := [article_id for article_id, _, is_stale in carried if is_stale]:
         tx.execute(update(row).where(row.article_id.in_(late)).values(seen_at=func.now()))
